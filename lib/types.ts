@@ -1,0 +1,221 @@
+import type { BlockList, SocketAddress } from 'node:net'
+
+/** An address family as Node names it. */
+export type Family = 'IPv4' | 'IPv6'
+
+/**
+ * One raw control message, as it stands in `msg_control` (cmsg(3), `WSACMSGHDR`). `level` and `type` are the
+ * platform's own numbers, `data` is the payload in the platform's own layout.
+ */
+export interface ControlMessage {
+  level: number
+  type: number
+  data: Uint8Array
+}
+
+/** The flags of one call: sendmsg(2), and the flags that Microsoft's WSASendMsg page allows. */
+export interface SendFlags {
+  /** MSG_DONTROUTE: only to directly connected networks. */
+  dontRoute?: boolean | undefined
+  /** MSG_CONFIRM, Linux: the neighbour has just answered (send(2)). */
+  confirm?: boolean | undefined
+  /** MSG_PARTIAL, Windows. */
+  partial?: boolean | undefined
+  /** MSG_OOB, Windows. */
+  oob?: boolean | undefined
+}
+
+/** What `sendmsg` sends: a datagram, or a train of them with `segmentSize`, and its control data. */
+export interface OutgoingMessage {
+  /** The bytes; several views are gathered in order. At most 1024 views and 4 GiB - 1 bytes. */
+  data: Uint8Array | readonly Uint8Array[]
+  /** Destination address, never a host name; an IPv6 scope is understood (`fe80::1%eth0`). Left out on a connected socket. */
+  address?: string | undefined
+  /** Destination port, 1 to 65535. Left out on connected and raw sockets. */
+  port?: number | undefined
+  /** Destination already parsed, in place of `address` and `port`. */
+  to?: SocketAddress | undefined
+  /** Local address to send from (IP_PKTINFO, IPV6_PKTINFO, IP_SENDSRCADDR). */
+  source?: string | undefined
+  /** Interface to send through: the kernel's index, or a name. */
+  interface?: number | string | undefined
+  /** The whole TOS or traffic class octet, 0 to 255 (RFC 2474, RFC 3168). Excludes `ecn` and `dscp`. */
+  trafficClass?: number | undefined
+  /** The ECN half of the octet, 0 to 3 (RFC 3168); DSCP stays as the socket has it. */
+  ecn?: number | undefined
+  /** The DSCP half of the octet, 0 to 63 (RFC 2474); ECN stays as the socket has it. */
+  dscp?: number | undefined
+  /** TTL or hop limit of this datagram, 1 to 255. */
+  hopLimit?: number | undefined
+  /** true: never fragment, and don't trust a cached path MTU; false: may fragment; absent: as the socket is. */
+  dontFragment?: boolean | undefined
+  /** Split `data` into datagrams of this many bytes, 1 to 65535; the last may be shorter (UDP_SEGMENT, UDP_SEND_MSG_SIZE). */
+  segmentSize?: number | undefined
+  /** When the kernel shall send it, in ns on the clock of `process.hrtime.bigint()` (SO_TXTIME). Needs `createSocket({ sendTime: true })`. */
+  sendTime?: bigint | undefined
+  flags?: SendFlags | undefined
+  /** Raw control messages, appended after the typed ones. */
+  control?: readonly ControlMessage[] | undefined
+}
+
+/** What is known of a received datagram. What was not asked for or is not known is `undefined`. */
+export interface MessageInfo {
+  /** Who sent it. An IPv6 link-local address carries its scope (`fe80::1%eth0`); IPv4 is plain on a dual-stack socket, too. */
+  address: string
+  family: Family
+  /** The sender's port; 0 on raw sockets. */
+  port: number
+  /** Bytes received. */
+  size: number
+  /** Which of our addresses it was sent to. */
+  destination: string | undefined
+  /** The index of the interface that it came in on. */
+  interface: number | undefined
+  cast: 'unicast' | 'multicast' | 'broadcast' | undefined
+  /** The whole TOS or traffic class octet. */
+  trafficClass: number | undefined
+  ecn: number | undefined
+  dscp: number | undefined
+  hopLimit: number | undefined
+  /** When the kernel received it, in ns since the epoch. */
+  timestamp: bigint | undefined
+  /** The datagram size of a train that the kernel coalesced and the caller asked for whole. */
+  segmentSize: number | undefined
+  /** The data did not fit. */
+  truncated: boolean
+  /** The control data did not fit. */
+  controlTruncated: boolean
+  /** Raw control messages, all that the kernel gave. */
+  control: ControlMessage[] | undefined
+}
+
+/** What the pull functions give: the data with all that is known of it. */
+export interface Message extends MessageInfo {
+  data: Buffer
+}
+
+/** What `createSocket({ receiveInfo })` can name. `trafficClass` brings `ecn` and `dscp`. */
+export type ReceiveInfoName =
+  | 'destination'
+  | 'interface'
+  | 'cast'
+  | 'trafficClass'
+  | 'ecn'
+  | 'dscp'
+  | 'hopLimit'
+  | 'timestamp'
+  | 'segmentSize'
+  | 'control'
+
+/** Last argument of the functions that wait. */
+export interface WaitOptions {
+  signal?: AbortSignal | undefined
+  /** Milliseconds; `ETIMEDOUT` after that. What SO_SNDTIMEO and SO_RCVTIMEO are for. */
+  timeout?: number | undefined
+}
+
+/** Room for what is received, as `msg_iov` and `msg_controllen` give it to recvmsg(2). */
+export interface ReceiveRoom {
+  /** Bytes of data, 0 to 65535 (default); what does not fit sets `truncated`. */
+  length?: number | undefined
+  /** Bytes of control data, 0 to 1024 (default); what does not fit sets `controlTruncated`. */
+  controlLength?: number | undefined
+}
+
+export interface ReceiveOptions extends WaitOptions, ReceiveRoom {}
+
+export interface ReceiveManyRoom extends ReceiveRoom {
+  /** At most this many messages, 1 to 1024; default 32. */
+  count?: number | undefined
+}
+
+export interface ReceiveManyOptions extends WaitOptions, ReceiveManyRoom {}
+
+export type SocketType = 'udp4' | 'udp6' | 'raw4' | 'raw6'
+
+/** Options of `createSocket`: those of `dgram.createSocket`, and ours. */
+export interface SocketOptions {
+  type: SocketType
+  reuseAddr?: boolean | undefined
+  reusePort?: boolean | undefined
+  ipv6Only?: boolean | undefined
+  recvBufferSize?: number | undefined
+  sendBufferSize?: number | undefined
+  lookup?: LookupFunction | undefined
+  signal?: AbortSignal | undefined
+  receiveBlockList?: BlockList | undefined
+  sendBlockList?: BlockList | undefined
+  /** The IP protocol number of a raw socket, 0 to 255. */
+  protocol?: number | undefined
+  /** What the kernel is asked to tell of each datagram. Default: destination, interface, cast, trafficClass. */
+  receiveInfo?: readonly ReceiveInfoName[] | undefined
+  /** Read only for `recvmsg`, `recvmmsg`, their `try` twins and `for await`. */
+  pull?: boolean | undefined
+  /**
+   * Let the kernel coalesce trains of datagrams on receipt (UDP_GRO, UDP_RECV_MAX_COALESCED_SIZE); they are split again
+   * unless `receiveInfo` names `segmentSize`, which implies this option.
+   */
+  coalesce?: boolean | undefined
+  /** Don't fragment, for all that this socket sends. */
+  dontFragment?: boolean | undefined
+  /** Allow `sendTime` in messages (SO_TXTIME). */
+  sendTime?: boolean | undefined
+  /** What to do with a field that this kernel cannot honour: refuse with ENOTSUP (default) or leave it out. */
+  unsupported?: 'error' | 'ignore' | undefined
+}
+
+/** dns.lookup's form. */
+export type LookupFunction = (
+  hostname: string,
+  options: { family: number },
+  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+) => void
+
+/** What this kernel does with a field: honours it itself, we emulate it, or it can't be had. */
+export type Support = 'kernel' | 'emulated' | false
+
+export interface FamilySupport {
+  IPv4: Support
+  IPv6: Support
+}
+
+export type SendField =
+  | 'source'
+  | 'interface'
+  | 'trafficClass'
+  | 'ecn'
+  | 'dscp'
+  | 'hopLimit'
+  | 'dontFragment'
+  | 'segmentSize'
+  | 'sendTime'
+  | 'control'
+
+export type ReceiveField = Exclude<ReceiveInfoName, never>
+
+/** What `capabilities()` answers. Frozen. */
+export interface Capabilities {
+  platform: NodeJS.Platform
+  send: Readonly<Record<SendField, Readonly<FamilySupport>>>
+  receive: Readonly<Record<ReceiveField, Readonly<FamilySupport>>>
+  flags: Readonly<Record<'dontRoute' | 'confirm' | 'partial' | 'oob', boolean>>
+  /** Datagrams that the kernel splits off one train at most. */
+  maxSegments: number
+  /** Bytes of data in one datagram at most, by family. */
+  maxDatagram: Readonly<{ IPv4: number; IPv6: number }>
+  /** Messages given to the kernel in one system call at most. */
+  maxBatch: number
+  /** Views gathered in one message at most. */
+  maxBuffers: number
+}
+
+/** What `socket.offload` answers: the present state of one socket. */
+export interface Offload {
+  /** Trains are split by the kernel; false after it failed on this socket's path. */
+  segmentation: boolean
+  /** Trains are coalesced on receipt. */
+  coalescing: boolean
+}
+
+/** Any socket that can send here: ours, a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
+export type { Borrowable } from './borrow'
