@@ -1,0 +1,53 @@
+{
+  'targets': [
+    {
+      'target_name': 'sendmsg',
+      'include_dirs': [
+        '<!(node -p "require(\'node-addon-api\').include_dir")',
+        'src',
+      ],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+        # In a thread that is being terminated nothing can be thrown: do not abort for it.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
+      'sources': [
+        'src/addon.cc',
+        'src/endpoint.cc',
+        'src/find_handle.cc',
+        'src/instance.cc',
+      ],
+      'conditions': [
+        ['OS=="win"', {
+          'include_dirs': ['src-win'],
+          'libraries': ['-lws2_32'],
+        }, {
+          'include_dirs': ['src-posix'],
+          'sources': [
+            'src-posix/address.cc',
+            'src-posix/descriptor.cc',
+            'src-posix/receive.cc',
+            'src-posix/send.cc',
+          ],
+          'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
+        }],
+        ['OS=="linux"', { 'sources': ['src-posix/kernel_linux.cc'] }],
+        ['OS=="mac"', {
+          'sources': ['src-posix/kernel_darwin.cc'],
+          # RFC 3542's names and numbers in netinet6/in6.h.
+          'defines': ['__APPLE_USE_RFC_3542'],
+          'xcode_settings': {
+            'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+            'GCC_ENABLE_CPP_EXCEPTIONS': 'NO',
+            'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+            'MACOSX_DEPLOYMENT_TARGET': '11.0',
+          },
+        }],
+        ['OS=="freebsd"', { 'sources': ['src-posix/kernel_freebsd.cc'] }],
+        ['OS not in "linux mac freebsd win"', { 'sources': ['src-posix/kernel_plain.cc'] }],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,59 @@
+import { getSystemErrorMap } from 'node:util'
+import { CommanderError } from 'commander'
+import { SocketError } from '../index'
+
+/** Something that the user of the command line can put right. */
+export class UserError extends Error {
+  override name = 'UserError'
+}
+
+interface CodedError extends Error {
+  code: string
+  errno?: number | undefined
+  syscall?: string | undefined
+}
+
+// What bad values are refused with, by the library and by Node itself.
+const badValueCodes = new Set([
+  'ERR_BUFFER_TOO_LARGE',
+  'ERR_INVALID_ADDRESS',
+  'ERR_INVALID_ARG_TYPE',
+  'ERR_INVALID_ARG_VALUE',
+  'ERR_INVALID_IP_ADDRESS',
+  'ERR_IP_BLOCKED',
+  'ERR_OUT_OF_RANGE',
+  'ERR_SOCKET_BAD_PORT',
+  'ERR_SOCKET_BAD_TYPE',
+])
+
+function isCoded(error: unknown): error is CodedError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+}
+
+/** Whether the error is one of the user's input or of the system, not a defect of ours. */
+export function isUserError(error: unknown): error is Error {
+  if (error instanceof UserError || error instanceof SocketError) return true
+  if (!isCoded(error)) return false
+  return badValueCodes.has(error.code) || typeof error.syscall === 'string'
+}
+
+/** The error in one line, with the system's words for its code. */
+export function describeError(error: Error): string {
+  const line = error.message.replace(/\s*\n\s*/g, ' ')
+  const words = isCoded(error) && error.errno !== undefined ? getSystemErrorMap().get(error.errno)?.[1] : undefined
+  return words === undefined || line.includes(words) ? line : `${line} (${words})`
+}
+
+/** Writes what went wrong to stderr and returns the exit code: 2 for the user's errors, 1 for ours. */
+export function reportError(error: unknown): number {
+  // Commander has printed its own message, or the help.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (isUserError(error)) {
+    process.stderr.write(`sendmsg: ${describeError(error)}\n`)
+    return 2
+  }
+  process.stderr.write(
+    `sendmsg: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  )
+  return 1
+}

@@ -1,0 +1,122 @@
+// Runs clang-format over all C++, and clang-tidy over the sources that binding.gyp names for this system.
+// With --fix it only formats, in place.
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism, homedir } from 'node:os'
+import path from 'node:path'
+
+const root = path.resolve(import.meta.dirname, '..')
+const directories = ['src', 'src-posix', 'src-win']
+const systems = { darwin: 'mac', win32: 'win' }
+
+function fail(message) {
+  console.error(`lint:cpp: ${message}`)
+  process.exit(1)
+}
+
+function requireTools() {
+  const missing = ['clang-format', 'clang-tidy'].filter((tool) => spawnSync(tool, ['--version']).error)
+  if (missing.length > 0) {
+    fail(`${missing.join(' and ')} not found; on Debian: apt-get install clang-format clang-tidy`)
+  }
+}
+
+function files(extensions) {
+  return directories
+    .filter((directory) => existsSync(path.join(root, directory)))
+    .flatMap((directory) => readdirSync(path.join(root, directory)).map((name) => path.join(directory, name)))
+    .filter((name) => extensions.includes(path.extname(name)))
+}
+
+/** Where node_api.h is: npm's nodedir, beside this node, or what node-gyp fetched. */
+function nodeHeaders() {
+  const beside = path.dirname(path.dirname(process.execPath))
+  const caches = { darwin: 'Library/Caches', win32: 'AppData/Local' }
+  const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), caches[process.platform] ?? '.cache')
+  const candidates = [
+    process.env.npm_config_nodedir ?? npmConfig('nodedir'),
+    beside,
+    path.join(cache, 'node-gyp', process.versions.node),
+    path.join(cache, 'node-gyp', 'Cache', process.versions.node),
+  ].filter(Boolean)
+  const tried = candidates.map((directory) => path.join(directory, 'include', 'node'))
+  return (
+    tried.find((directory) => existsSync(path.join(directory, 'node_api.h'))) ??
+    fail(`no node_api.h in ${tried.join(', ')}`)
+  )
+}
+
+function npmConfig(name) {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  const answer = spawnSync(npm, ['config', 'get', name], {
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  }).stdout?.trim()
+  return answer === 'undefined' || answer === 'null' ? undefined : answer
+}
+
+function target() {
+  const system = systems[process.platform] ?? process.platform
+  const python = process.platform === 'win32' ? 'python' : 'python3'
+  const script = path.join(root, 'scripts', 'gyp-sources.py')
+  return JSON.parse(
+    execFileSync(python, [script, path.join(root, 'binding.gyp'), 'sendmsg', system], { encoding: 'utf8' }),
+  )
+}
+
+function format(how) {
+  const all = files(['.cc', '.h'])
+  if (all.length === 0) fail(`no C++ in ${directories.join(', ')}`)
+  const { status } = spawnSync('clang-format', [...how, ...all], { cwd: root, stdio: 'inherit' })
+  return status === 0
+}
+
+async function tidy() {
+  const { sources, include_dirs, defines } = target()
+  const { include_dir } = createRequire(import.meta.url)('node-addon-api')
+  const flags = [
+    '-std=c++17',
+    '-fno-exceptions',
+    '-fno-rtti',
+    '-Wall',
+    '-Wextra',
+    ...new Set([...defines, 'NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'].map((name) => `-D${name}`)),
+    ...['.', ...include_dirs].flatMap((directory) => ['-I', path.resolve(root, directory)]),
+    ...[path.resolve(root, include_dir), nodeHeaders()].flatMap((directory) => ['-isystem', directory]),
+  ]
+  const waiting = sources.filter((name) => name.endsWith('.cc'))
+  if (waiting.length === 0) fail('binding.gyp names no sources for this system')
+  let clean = true
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      const { status, output } = await run('clang-tidy', ['--quiet', name, '--', ...flags])
+      if (status === 0) continue
+      clean = false
+      console.log(output.replace(/^\d+ warnings?.* generated\.\n/gm, '').trim())
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, work))
+  return clean
+}
+
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.stderr.on('data', (chunk) => (output += chunk))
+    child.on('error', reject)
+    child.on('close', (status) => resolve({ status, output }))
+  })
+}
+
+requireTools()
+if (process.argv.includes('--fix')) {
+  process.exit(format(['-i']) ? 0 : 1)
+} else {
+  const formatted = format(['--dry-run', '-Werror'])
+  const tidied = await tidy()
+  process.exit(formatted && tidied ? 0 : 1)
+}

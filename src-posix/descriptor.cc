@@ -1,0 +1,185 @@
+// Sockets and their options.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "backend.h"
+#include "kernel.h"
+
+namespace datagram {
+namespace {
+
+bool Applies(Family row, Family socket) {
+  return row == kNoFamily || row == socket || (row == kIPv4 && socket == kIPv6);
+}
+
+// IPv4 options on an IPv6 socket are for its IPv4-mapped traffic. Not every kernel has that.
+bool Optional(Family row, Family socket) { return row == kIPv4 && socket == kIPv6; }
+
+Status Errno(int result) { return result < 0 ? -errno : 0; }
+
+bool KnowsSegmentation(bool raw) {
+  if (raw) return false;
+  for (const SendControl& row : kKernel.send) {
+    if (row.fields & kSegmentSize) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+const Kernel& ThisKernel() { return kKernel; }
+
+Status OpenSocket(Family family, bool raw, int protocol, SocketState& state) {
+  int type = raw ? SOCK_RAW : SOCK_DGRAM;
+#ifdef SOCK_CLOEXEC
+  type |= SOCK_CLOEXEC | SOCK_NONBLOCK;
+#endif
+  const int descriptor = socket(family == kIPv4 ? AF_INET : AF_INET6, type, protocol);
+  if (descriptor < 0) return -errno;
+#ifndef SOCK_CLOEXEC
+  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+#endif
+  state.descriptor = descriptor;
+  state.family = family;
+  state.raw = raw;
+  state.owned = true;
+  state.segmentation = KnowsSegmentation(raw);
+  return 0;
+}
+
+Status BorrowSocket(Descriptor descriptor, SocketState& state) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return -errno;
+  if (type != SOCK_DGRAM && type != SOCK_RAW) return -EOPNOTSUPP;
+  SocketAddress name = {};
+  length = sizeof name;
+  if (getsockname(descriptor, &name.any, &length) < 0) return -errno;
+  if (name.any.sa_family != AF_INET && name.any.sa_family != AF_INET6) return -EAFNOSUPPORT;
+  state.descriptor = descriptor;
+  state.family = name.any.sa_family == AF_INET ? kIPv4 : kIPv6;
+  state.raw = type == SOCK_RAW;
+  state.owned = false;
+  state.segmentation = KnowsSegmentation(state.raw);
+  return 0;
+}
+
+Status CloseDescriptor(Descriptor descriptor) { return Errno(close(descriptor)); }
+
+uint64_t IdentityOf(Descriptor descriptor) {
+  struct stat information;
+  return fstat(descriptor, &information) == 0 ? information.st_ino : 0;
+}
+
+Status Bind(const SocketState& state, const Address& address) {
+  SocketAddress name;
+  const socklen_t length = Encode(state.family, address, name);
+  if (length == 0) return -EAFNOSUPPORT;
+  return Errno(bind(state.descriptor, &name.any, length));
+}
+
+Status Connect(const SocketState& state, const Address& address) {
+  SocketAddress name;
+  const socklen_t length = Encode(state.family, address, name);
+  if (length == 0) return -EAFNOSUPPORT;
+  int result;
+  do {
+    result = connect(state.descriptor, &name.any, length);
+  } while (result < 0 && errno == EINTR);
+  return Errno(result);
+}
+
+Status Disconnect(const SocketState& state) {
+  sockaddr name = {};
+  name.sa_family = AF_UNSPEC;
+  // The BSDs dissolve the association and still say EAFNOSUPPORT or EINVAL (connect(2)).
+  const int result = connect(state.descriptor, &name, sizeof name);
+  if (result < 0 && (errno == EAFNOSUPPORT || errno == EINVAL)) {
+    SocketAddress peer;
+    socklen_t length = sizeof peer;
+    if (getpeername(state.descriptor, &peer.any, &length) < 0) return 0;
+    return -EINVAL;
+  }
+  return Errno(result);
+}
+
+Status LocalAddress(const SocketState& state, Address& address) {
+  SocketAddress name = {};
+  socklen_t length = sizeof name;
+  if (getsockname(state.descriptor, &name.any, &length) < 0) return -errno;
+  address = Decode(name, length);
+  return 0;
+}
+
+Status RemoteAddress(const SocketState& state, Address& address) {
+  SocketAddress name = {};
+  socklen_t length = sizeof name;
+  if (getpeername(state.descriptor, &name.any, &length) < 0) return -errno;
+  address = Decode(name, length);
+  return 0;
+}
+
+Status GetOption(const SocketState& state, Option option, int& value) {
+  for (const OptionRow& row : kOptions) {
+    if (row.option != option || row.set != nullptr || !Applies(row.family, state.family)) continue;
+    socklen_t length = sizeof value;
+    value = 0;
+    return Errno(getsockopt(state.descriptor, row.level, row.name, &value, &length));
+  }
+  return -ENOPROTOOPT;
+}
+
+Status SetOption(const SocketState& state, Option option, int value) {
+  Status status = -ENOPROTOOPT;
+  for (const OptionRow& row : kOptions) {
+    if (row.option != option || !Applies(row.family, state.family)) continue;
+    const int native = row.value != nullptr ? row.value(value) : value;
+    const int result =
+        row.set != nullptr
+            ? row.set(state.descriptor, value)
+            : setsockopt(state.descriptor, row.level, row.name, &native, sizeof native);
+    if (result < 0 && !Optional(row.family, state.family)) return -errno;
+    if (result >= 0) status = 0;
+  }
+  return status;
+}
+
+uint32_t EnableReceive(const SocketState& state, uint32_t fields) {
+  uint32_t told = 0;
+  const int on = 1;
+  for (const ReceiveOption& row : kKernel.receive_options) {
+    if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
+    // Coalescing is UDP's; a raw socket has no such option.
+    if (state.raw && row.level == IPPROTO_UDP) continue;
+    if (setsockopt(state.descriptor, row.level, row.option, &on, sizeof on) == 0) {
+      told |= row.fields;
+    }
+  }
+  return fields & ~told;
+}
+
+bool WaitReadable(Descriptor descriptor, int milliseconds) {
+  pollfd watched = {descriptor, POLLIN, 0};
+  return poll(&watched, 1, milliseconds) > 0;
+}
+
+Status DuplicateForWatching(Descriptor descriptor, Descriptor& duplicate) {
+  duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  return duplicate < 0 ? -errno : 0;
+}
+
+int WatchInit(uv_loop_t* loop, uv_poll_t* handle, Descriptor descriptor, bool owned) {
+  const int flags = owned ? 0 : fcntl(descriptor, F_GETFL);
+  const int result = uv_poll_init_socket(loop, handle, descriptor);
+  // libuv sets O_NONBLOCK, which belongs to the description and so to its owner.
+  if (!owned && flags >= 0 && !(flags & O_NONBLOCK)) fcntl(descriptor, F_SETFL, flags);
+  return result;
+}
+
+}  // namespace datagram

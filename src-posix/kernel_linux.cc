@@ -1,0 +1,202 @@
+// Linux: ip(7), ipv6(7), udp(7), socket(7), net/ipv4/ip_sockglue.c, net/ipv6/datagram.c.
+#include <linux/net_tstamp.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "address.h"
+#include "kernel.h"
+
+// Newer than the oldest C libraries that we build against; the numbers are the kernel's ABI
+// (include/uapi/linux/udp.h, include/uapi/asm-generic/socket.h).
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+#ifndef SO_TXTIME
+#define SO_TXTIME 61
+#endif
+#ifndef SCM_TXTIME
+#define SCM_TXTIME SO_TXTIME
+#endif
+#ifndef SCM_TIMESTAMPNS
+#define SCM_TIMESTAMPNS SO_TIMESTAMPNS
+#endif
+#ifndef IPV6_DONTFRAG
+#define IPV6_DONTFRAG 62
+#endif
+
+namespace datagram {
+namespace {
+
+const SendControl kSend[] = {
+    {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
+     [](const SendSlot& slot, uint8_t* payload) {
+       in_pktinfo info = {};
+       info.ipi_ifindex = static_cast<int>(slot.interfaceIndex);
+       if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
+       Put(payload, info);
+     }},
+    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
+     [](const SendSlot& slot, uint8_t* payload) {
+       in6_pktinfo info = {};
+       info.ipi6_ifindex = slot.interfaceIndex;
+       if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
+       Put(payload, info);
+     }},
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+    // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the destination's.
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+    // Four bytes only: IP_TTL in one byte is EINVAL.
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) {
+       Put<int>(payload, slot.dontFragment == kNeverFragment);
+     }},
+    {kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME, sizeof(uint64_t),
+     [](const SendSlot& slot, uint8_t* payload) { Put<uint64_t>(payload, slot.sendTime); }},
+    // Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
+    {kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEGMENT, sizeof(uint16_t),
+     [](const SendSlot& slot, uint8_t* payload) {
+       Put(payload, static_cast<uint16_t>(slot.segmentSize));
+     }},
+};
+
+const EmulatedField kEmulated[] = {
+    // IP_MTU_DISCOVER as a control message is EINVAL.
+    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_MTU_DISCOVER,
+     [](const SendSlot& slot) {
+       return slot.dontFragment == kNeverFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+     }},
+};
+
+const ReceiveControl kReceive[] = {
+    {IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       in_pktinfo info;
+       std::memcpy(&info, payload, sizeof info);
+       SetDestination(slot, kIPv4, &info.ipi_addr);
+       SetInterface(slot, static_cast<uint32_t>(info.ipi_ifindex));
+       // ipi_spec_dst is the local address of the datagram: the same as ipi_addr unless that one
+       // belongs to many (ip(7)).
+       const bool multicast = IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
+       const bool own = info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
+       slot.cast = multicast ? kMulticast : own ? kUnicast : kBroadcast;
+     }},
+    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       // IPv4 on a dual-stack socket comes with both: IP_PKTINFO says more, in whichever order.
+       in6_pktinfo info;
+       std::memcpy(&info, payload, sizeof info);
+       if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) return;
+       SetDestination(slot, kIPv6, &info.ipi6_addr);
+       SetInterface(slot, info.ipi6_ifindex);
+       slot.cast = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) ? kMulticast : kUnicast;
+     }},
+    // One byte, on WSL 1 four.
+    {IPPROTO_IP, IP_TOS, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetTrafficClass(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetTrafficClass(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IP, IP_TTL, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetHopLimit(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetHopLimit(slot, ReadInteger(payload, length));
+     }},
+    {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       timespec time;
+       std::memcpy(&time, payload, sizeof time);
+       SetTimestamp(slot, time.tv_sec, time.tv_nsec);
+     }},
+    {IPPROTO_UDP, UDP_GRO, 2,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       slot.segmentSize = ReadInteger(payload, length);
+     }},
+};
+
+const ReceiveOption kReceiveOptions[] = {
+    {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP, IP_PKTINFO},
+    {kDestination | kInterface | kCastField, kIPv6, IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVTOS},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVTCLASS},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_RECVTTL},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+    {kTimestamp, kNoFamily, SOL_SOCKET, SO_TIMESTAMPNS},
+    {kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_GRO},
+};
+
+int PathMtuDiscovery(int dont_fragment) {
+  return dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
+}
+
+int SetSendTime(Descriptor descriptor, int on) {
+  if (!on) return 0;
+  const sock_txtime configuration = {CLOCK_MONOTONIC, 0};
+  return setsockopt(descriptor, SOL_SOCKET, SO_TXTIME, &configuration, sizeof configuration);
+}
+
+const OptionRow kOptionRows[] = {
+    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
+    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEADDR, nullptr, nullptr},
+    {Option::kReusePort, kNoFamily, SOL_SOCKET, SO_REUSEPORT, nullptr, nullptr},
+    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
+    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
+    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
+    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
+    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PathMtuDiscovery, nullptr},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_MTU_DISCOVER, PathMtuDiscovery, nullptr},
+    {Option::kSendTime, kNoFamily, SOL_SOCKET, SO_TXTIME, nullptr, SetSendTime},
+    {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_GRO, nullptr, nullptr},
+    {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEGMENT, nullptr, nullptr},
+};
+
+}  // namespace
+
+const Kernel kKernel = {
+    TableOf(kSend),
+    TableOf(kReceive),
+    TableOf(kReceiveOptions),
+    TableOf(kEmulated),
+    kDontRoute | kConfirm,
+    /* source_needs_wildcard */ false,
+    /* interface_discards_source */ false,
+    /* no_buffers_means_wait */ false,
+    /* complete */ nullptr,
+};
+
+const Table<OptionRow> kOptions = TableOf(kOptionRows);
+
+int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  return sendmmsg(descriptor, headers, count, flags);
+}
+
+int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  // The time-out of recvmmsg is checked only after a datagram came (recvmmsg(2), BUGS).
+  return recvmmsg(descriptor, headers, count, flags, nullptr);
+}
+
+int NativeFlags(uint8_t flags) {
+  return (flags & kDontRoute ? MSG_DONTROUTE : 0) | (flags & kConfirm ? MSG_CONFIRM : 0);
+}
+
+}  // namespace datagram

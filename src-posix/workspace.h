@@ -1,0 +1,47 @@
+// The memory that one environment's calls work in: headers, names, pieces and control data of one
+// batch. Lives as long as the environment, so that a call allocates nothing.
+#ifndef SENDMSG_SRC_POSIX_WORKSPACE_H_
+#define SENDMSG_SRC_POSIX_WORKSPACE_H_
+
+#include <sys/uio.h>
+
+#include <memory>
+
+#include "address.h"
+#include "backend.h"
+#include "kernel.h"
+
+namespace datagram {
+
+constexpr uint32_t kBatch = kSlotCount;
+
+// One kernel message of a batch: a datagram, or as much of a train as goes in one.
+struct Unit {
+  uint32_t message;  // index of the message that it belongs to
+  uint32_t end;      // the message's progress once this unit is taken
+  bool last;         // the message is complete with it
+  bool offloaded;
+};
+
+class Workspace {
+ public:
+  Workspace()
+      : typed_space(TypedControlSpace(kKernel.send)),
+        send_control_size(kBatch * typed_space + kSendControlArena),
+        send_control(new uint64_t[send_control_size / sizeof(uint64_t) + 1]),
+        receive_control(new uint64_t[kBatch * kReceiveControlRoom / sizeof(uint64_t)]) {}
+
+  const size_t typed_space;
+  const size_t send_control_size;
+  std::unique_ptr<uint64_t[]> send_control;  // in words, for cmsghdr's alignment
+  std::unique_ptr<uint64_t[]> receive_control;
+  MultiHeader headers[kBatch] = {};
+  SocketAddress names[kBatch] = {};
+  Unit units[kBatch] = {};
+  // Units of a train need pieces of their own; one unit can take all the views of its message.
+  iovec pieces[kBatch + kMaxBuffers] = {};
+};
+
+}  // namespace datagram
+
+#endif  // SENDMSG_SRC_POSIX_WORKSPACE_H_

@@ -1,0 +1,123 @@
+// What lib/ sees of the addon.
+#include <napi.h>
+
+#include <memory>
+
+#include "backend.h"
+#include "endpoint.h"
+#include "find_handle.h"
+#include "instance.h"
+
+namespace datagram {
+namespace {
+
+template <typename Slot>
+struct Member {
+  const char* name;
+  size_t offset;
+};
+
+#define SENDMSG_SEND_OFFSET(type, name, array, meaning) {#name, offsetof(SendSlot, name)},
+#define SENDMSG_RECEIVE_OFFSET(type, name, array, meaning) {#name, offsetof(ReceiveSlot, name)},
+#define SENDMSG_REPORT_OFFSET(type, name, array, meaning) {#name, offsetof(Report, name)},
+const Member<SendSlot> kSendMembers[] = {SENDMSG_SEND_SLOT(SENDMSG_SEND_OFFSET)};
+const Member<ReceiveSlot> kReceiveMembers[] = {SENDMSG_RECEIVE_SLOT(SENDMSG_RECEIVE_OFFSET)};
+const Member<Report> kReportMembers[] = {SENDMSG_REPORT(SENDMSG_REPORT_OFFSET)};
+
+template <typename Slot, size_t N>
+Napi::Object LayoutOf(Napi::Env env, const Member<Slot> (&members)[N]) {
+  Napi::Object layout = Napi::Object::New(env);
+  for (const Member<Slot>& member : members) {
+    layout.Set(member.name, static_cast<double>(member.offset));
+  }
+  layout.Set("size", static_cast<double>(sizeof(Slot)));
+  return layout;
+}
+
+// The fields that the tables' rows carry, by family.
+template <typename Row>
+void AddFields(const Table<Row>& rows, uint32_t& ipv4, uint32_t& ipv6) {
+  for (const Row& row : rows) {
+    if (row.family != kIPv6) ipv4 |= row.fields;
+    if (row.family != kIPv4) ipv6 |= row.fields;
+  }
+}
+
+template <typename Row>
+Napi::Object FieldsOf(Napi::Env env, const Table<Row>& rows) {
+  uint32_t ipv4 = 0;
+  uint32_t ipv6 = 0;
+  AddFields(rows, ipv4, ipv6);
+  Napi::Object fields = Napi::Object::New(env);
+  fields.Set("IPv4", ipv4);
+  fields.Set("IPv6", ipv6);
+  return fields;
+}
+
+Napi::Object DescribeKernel(Napi::Env env) {
+  const Kernel& kernel = ThisKernel();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("send", FieldsOf(env, kernel.send));
+  result.Set("emulated", FieldsOf(env, kernel.emulated));
+  result.Set("receive", FieldsOf(env, kernel.receive_options));
+  result.Set("sendFlags", static_cast<uint32_t>(kernel.send_flags));
+  result.Set("sourceNeedsWildcard", kernel.source_needs_wildcard);
+  result.Set("interfaceDiscardsSource", kernel.interface_discards_source);
+  result.Set("completesSends", kWaiting == Waiting::kCompletion);
+  return result;
+}
+
+Napi::Value Initialize(const Napi::CallbackInfo& info) {
+  auto& instance = *info.Env().GetInstanceData<std::shared_ptr<Instance>>();
+  const char* problem = instance->Attach(info);
+  if (problem != nullptr) {
+    napi_throw_type_error(info.Env(), "ERR_INVALID_ARG_VALUE", problem);
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value SetMaxSegments(const Napi::CallbackInfo& info) {
+  uint32_t value = 0;
+  napi_get_value_uint32(info.Env(), info[0], &value);
+  (*info.Env().GetInstanceData<std::shared_ptr<Instance>>())->max_segments = value < 1 ? 1 : value;
+  return info.Env().Undefined();
+}
+
+Napi::Value Identity(const Napi::CallbackInfo& info) {
+  int64_t descriptor = -1;
+  napi_get_value_int64(info.Env(), info[0], &descriptor);
+  const uint64_t identity = IdentityOf(static_cast<Descriptor>(descriptor));
+  return Napi::Number::New(info.Env(), static_cast<double>(identity));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new std::shared_ptr<Instance>(std::make_shared<Instance>(env)));
+
+  Napi::Object layout = Napi::Object::New(env);
+  layout.Set("send", LayoutOf(env, kSendMembers));
+  layout.Set("receive", LayoutOf(env, kReceiveMembers));
+  layout.Set("report", LayoutOf(env, kReportMembers));
+  layout.Set("slotCount", kSlotCount);
+  layout.Set("sendControlArena", kSendControlArena);
+  layout.Set("receiveStride", kReceiveStride);
+  layout.Set("recordStride", kRecordStride);
+  layout.Set("receiveControlRoom", kReceiveControlRoom);
+  layout.Set("maxBuffers", kMaxBuffers);
+  exports.Set("layout", layout);
+  exports.Set("kernel", DescribeKernel(env));
+  exports.Set("Endpoint", Endpoint::Define(env));
+  exports.Set("initialize", Napi::Function::New<Initialize>(env, "initialize"));
+  exports.Set("setMaxSegments", Napi::Function::New<SetMaxSegments>(env, "setMaxSegments"));
+  exports.Set("identity", Napi::Function::New<Identity>(env, "identity"));
+  exports.Set("findHandle", Napi::Function::New<FindHandle>(env, "findHandle"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace datagram
+
+static Napi::Object InitModule(Napi::Env env, Napi::Object exports) {
+  return datagram::Init(env, exports);
+}
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, InitModule)

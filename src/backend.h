@@ -1,0 +1,137 @@
+// The contract that src-posix and src-win each implement. Nothing outside of them knows a platform.
+//
+// Sending never blocks. When the kernel has no room a backend says what to wait for (Outcome::wait),
+// and kWaiting, from platform.h, says who waits:
+//   Waiting::kReadiness   the message stays queued in lib/, the loop watches the descriptor, and the
+//                         whole message is tried again (POSIX);
+//   Waiting::kCompletion  the message is handed to the backend with StartSend(), which copies data,
+//                         name and control into the operation's own block and settles it once, on
+//                         the loop's thread, by its completion (Windows, overlapped).
+#ifndef SENDMSG_SRC_BACKEND_H_
+#define SENDMSG_SRC_BACKEND_H_
+
+#include <uv.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "control.h"
+#include "platform.h"
+#include "slot.h"
+
+namespace datagram {
+
+// 0 or more: success; below: the platform's error code, negated.
+using Status = int32_t;
+
+struct SocketState {
+  Descriptor descriptor = kInvalidDescriptor;
+  Family family = kNoFamily;
+  bool raw = false;
+  bool owned = false;         // ours: options may be set, the descriptor is closed with it
+  bool segmentation = false;  // trains go to the kernel whole
+};
+
+// An address as both sides of the boundary see it: IPv4-mapped addresses are IPv4.
+struct Address {
+  Family family = kNoFamily;
+  uint16_t port = 0;   // host order
+  uint32_t scope = 0;  // IPv6
+  uint8_t bytes[16] = {};
+};
+
+struct OutgoingMessage {
+  SendSlot* slot;
+  const Buffer* buffers;    // slot->bufferCount of them
+  uint64_t length;          // of all buffers
+  const uint8_t* records;   // slot->controlLength bytes of ControlRecords
+};
+
+struct SendOutcome {
+  uint32_t taken = 0;  // messages that the kernel took whole
+  Status status = 0;   // why the next one was not taken; 0: all were, or there is no room
+  Wait wait = kDontWait;
+};
+
+// Options that lib/ can read and set by name; the numbers are the backend's own affair.
+enum class Option : uint32_t {
+  kReceiveBuffer,
+  kSendBuffer,
+  kReuseAddress,
+  kReusePort,
+  kIPv6Only,
+  kBroadcast,
+  kHopLimit,
+  kTrafficClassIPv4,
+  kTrafficClassIPv6,
+  kDontFragment,
+  kSendTime,
+  kCoalesce,
+  kSegment,
+  kCount,
+};
+
+// The memory that one environment's calls work in, and what they learnt of this kernel.
+class Workspace;
+struct WorkspaceDeleter {
+  void operator()(Workspace* workspace) const;
+};
+using WorkspacePointer = std::unique_ptr<Workspace, WorkspaceDeleter>;
+WorkspacePointer CreateWorkspace();
+
+// What one environment receives into; the memory is JavaScript's.
+struct ReceiveArea {
+  ReceiveSlot* slots;   // kSlotCount
+  uint8_t* data;        // kSlotCount times data_stride
+  size_t data_stride;   // at least kMaxDatagram
+  uint8_t* records;     // kSlotCount times record_stride, for raw control
+  size_t record_stride; // at least twice kReceiveControlRoom
+};
+
+const Kernel& ThisKernel();
+
+Status OpenSocket(Family family, bool raw, int protocol, SocketState& state);
+// Describes a descriptor that somebody else owns. Refuses what is not an IPv4 or IPv6 datagram or raw socket.
+Status BorrowSocket(Descriptor descriptor, SocketState& state);
+Status CloseDescriptor(Descriptor descriptor);
+// Tells sockets apart that had the same descriptor one after the other; 0 where that can't be told.
+uint64_t IdentityOf(Descriptor descriptor);
+
+Status Bind(const SocketState& state, const Address& address);
+Status Connect(const SocketState& state, const Address& address);
+Status Disconnect(const SocketState& state);
+Status LocalAddress(const SocketState& state, Address& address);
+Status RemoteAddress(const SocketState& state, Address& address);
+Status GetOption(const SocketState& state, Option option, int& value);
+Status SetOption(const SocketState& state, Option option, int value);
+// Asks the kernel to tell `fields` of each datagram; returns those that it does not tell.
+uint32_t EnableReceive(const SocketState& state, uint32_t fields);
+// Waits up to `milliseconds` for something to receive; for probes on sockets of our own.
+bool WaitReadable(Descriptor descriptor, int milliseconds);
+
+// Sends in order, stopping at the first message that is not taken. `max_segments` bounds a train.
+SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage* messages,
+                 uint32_t count, uint32_t max_segments);
+
+// Receives up to `count` messages into slots, data and records; returns how many. Sets size, address
+// and what control data tells; leaves finding a place in a chunk to the caller. For raw sockets the
+// IP header is left in front, and slot.offset says how long it is.
+Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
+               uint32_t count, size_t length, size_t control_length, bool want_records, Wait& wait);
+
+// Readiness. Watching a descriptor that somebody else owns needs a second one of our own
+// (libuv refuses to watch a descriptor twice, and the owner may close and reuse its number).
+Status DuplicateForWatching(Descriptor descriptor, Descriptor& duplicate);
+// uv_poll_init_socket, leaving O_NONBLOCK of a borrowed description as it was.
+int WatchInit(uv_loop_t* loop, uv_poll_t* handle, Descriptor descriptor, bool owned);
+
+// Completion; only where kWaiting is kCompletion.
+class PendingSend;
+using SettleSend = void (*)(void* context, Status status, uint32_t sent);
+Status StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+                 uv_loop_t* loop, SettleSend settle, void* context, PendingSend** pending);
+void CancelSend(PendingSend* pending);
+
+}  // namespace datagram
+
+#endif  // SENDMSG_SRC_BACKEND_H_

@@ -1,0 +1,183 @@
+// Control messages as data, and the one encoder and iterator for them. A backend's tables say which
+// control message carries which field (one row each); everything here is the same on all platforms.
+// platform.h, from the backend that is built, brings ControlHeader and the CMSG or WSA_CMSG macros.
+#ifndef SENDMSG_SRC_CONTROL_H_
+#define SENDMSG_SRC_CONTROL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "platform.h"
+#include "slot.h"
+
+namespace datagram {
+
+// A control message that can be sent.
+struct SendControl {
+  uint32_t fields;  // Field bits that it carries
+  Family family;    // the level's family; kNoFamily: any
+  int level;
+  int type;
+  size_t size;  // of the payload
+  void (*encode)(const SendSlot& slot, uint8_t* payload);
+};
+
+// A control message that can be received. One that is shorter than `least` is passed over:
+// kernels differ in payload sizes, so decoders go by the length that is there.
+struct ReceiveControl {
+  int level;
+  int type;
+  size_t least;
+  void (*decode)(const uint8_t* payload, size_t length, ReceiveSlot& slot);
+};
+
+// The socket option that makes the kernel deliver fields.
+struct ReceiveOption {
+  uint32_t fields;
+  Family family;  // kNoFamily: whatever the socket's family
+  int level;
+  int option;
+};
+
+// A field that this kernel only has as a socket option: read, set, sent, restored in one call.
+struct EmulatedField {
+  uint32_t fields;
+  Family family;
+  int level;
+  int option;
+  int (*value)(const SendSlot& slot);
+};
+
+template <typename Row>
+struct Table {
+  const Row* rows;
+  size_t count;
+  const Row* begin() const { return rows; }
+  const Row* end() const { return rows + count; }
+};
+
+template <typename Row, size_t N>
+constexpr Table<Row> TableOf(const Row (&rows)[N]) {
+  return {rows, N};
+}
+
+// The tables of one kernel, and what it does differently.
+struct Kernel {
+  Table<SendControl> send;
+  Table<ReceiveControl> receive;
+  Table<ReceiveOption> receive_options;
+  Table<EmulatedField> emulated;
+  uint8_t send_flags;              // SendFlag bits that its send call knows
+  bool source_needs_wildcard;      // a source is only taken on a socket bound to the wildcard
+  bool interface_discards_source;  // an IPv4 interface beats an IPv4 source, which is then lost
+  bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
+  void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
+};
+
+// The room that one message's typed control data can take: every row that can go with it.
+inline size_t TypedControlSpace(const Table<SendControl>& rows) {
+  size_t space = 0;
+  for (const SendControl& row : rows) space += ControlSpace(row.size);
+  return space;
+}
+
+// Fills a control buffer. What it hands out is zeroed, padding included.
+class ControlWriter {
+ public:
+  ControlWriter(uint8_t* buffer, size_t capacity) : buffer_(buffer), capacity_(capacity) {}
+
+  // Where the payload of the next message goes; null when it does not fit.
+  uint8_t* Add(int level, int type, size_t size) {
+    const size_t space = ControlSpace(size);
+    if (space > capacity_ - used_) return nullptr;
+    std::memset(buffer_ + used_, 0, space);
+    auto* header = reinterpret_cast<ControlHeader*>(buffer_ + used_);
+    SetControlHeader(header, level, type, size);
+    used_ += space;
+    return ControlData(header);
+  }
+
+  // Exactly what was used: a length beyond it makes kernels read garbage.
+  size_t used() const { return used_; }
+
+ private:
+  uint8_t* buffer_;
+  size_t capacity_;
+  size_t used_ = 0;
+};
+
+// Writes the typed fields of a message, then its raw records.
+inline bool EncodeControl(const Kernel& kernel, const SendSlot& slot, uint32_t fields,
+                          const uint8_t* records, ControlWriter& writer) {
+  for (const SendControl& row : kernel.send) {
+    if ((row.fields & fields) == 0) continue;
+    if (row.family != kNoFamily && row.family != slot.controlFamily) continue;
+    uint8_t* payload = writer.Add(row.level, row.type, row.size);
+    if (payload == nullptr) return false;
+    row.encode(slot, payload);
+  }
+  const uint8_t* end = records + slot.controlLength;
+  while (records < end) {
+    ControlRecord record;
+    std::memcpy(&record, records, sizeof record);
+    uint8_t* payload = writer.Add(record.level, record.type, record.length);
+    if (payload == nullptr) return false;
+    std::memcpy(payload, records + sizeof record, record.length);
+    records += RecordSpace(record.length);
+  }
+  return true;
+}
+
+// Calls visit(level, type, payload, length) for each control message that is there whole. Goes by
+// the lengths alone and never looks ahead: macOS before 14 loops on zeroed ones in CMSG_NXTHDR.
+template <typename Visit>
+void ForEachControl(uint8_t* buffer, size_t length, Visit visit) {
+  size_t at = 0;
+  while (length - at >= ControlLength(0)) {
+    auto* header = reinterpret_cast<ControlHeader*>(buffer + at);
+    const size_t whole = header->cmsg_len;
+    if (whole < ControlLength(0) || whole > length - at) return;
+    const size_t size = whole - ControlLength(0);
+    visit(header->cmsg_level, header->cmsg_type, ControlData(header), size);
+    const size_t space = ControlSpace(size);
+    if (space >= length - at) return;
+    at += space;
+  }
+}
+
+// Decodes what the tables know, and copies every message to `records` when raw control is asked for.
+inline void DecodeControl(const Kernel& kernel, uint8_t* buffer, size_t length, ReceiveSlot& slot,
+                          uint8_t* records, size_t capacity) {
+  size_t used = 0;
+  ForEachControl(buffer, length, [&](int level, int type, const uint8_t* payload, size_t size) {
+    for (const ReceiveControl& row : kernel.receive) {
+      if (row.level != level || row.type != type || size < row.least) continue;
+      row.decode(payload, size, slot);
+      break;
+    }
+    if (records == nullptr || RecordSpace(size) > capacity - used) return;
+    const ControlRecord record = {level, type, static_cast<uint32_t>(size), 0};
+    std::memcpy(records + used, &record, sizeof record);
+    std::memcpy(records + used + sizeof record, payload, size);
+    used += RecordSpace(size);
+  });
+  slot.controlLength = static_cast<uint32_t>(used);
+}
+
+// Reads an integer whose size kernels differ in (IP_TOS comes as one byte, or as four).
+inline uint32_t ReadInteger(const uint8_t* payload, size_t length) {
+  if (length < sizeof(int)) return payload[0];
+  int value;
+  std::memcpy(&value, payload, sizeof value);
+  return static_cast<uint32_t>(value);
+}
+
+template <typename T>
+void Put(uint8_t* payload, T value) {
+  std::memcpy(payload, &value, sizeof value);
+}
+
+}  // namespace datagram
+
+#endif  // SENDMSG_SRC_CONTROL_H_

@@ -1,0 +1,473 @@
+#include "endpoint.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace datagram {
+namespace {
+
+// A Uint8Array over memory that no other thread shares.
+bool ReadView(napi_env env, napi_value value, uint8_t** data, size_t* length) {
+  bool is = false;
+  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
+  napi_typedarray_type type;
+  napi_value buffer;
+  void* bytes;
+  if (napi_get_typedarray_info(env, value, &type, length, &bytes, &buffer, nullptr) != napi_ok ||
+      type != napi_uint8_array || napi_is_arraybuffer(env, buffer, &is) != napi_ok || !is) {
+    return false;
+  }
+  *data = static_cast<uint8_t*>(bytes);
+  return true;
+}
+
+uint32_t Unsigned(const Napi::CallbackInfo& info, size_t index) {
+  uint32_t value = 0;
+  napi_get_value_uint32(info.Env(), info[index], &value);
+  return value;
+}
+
+int32_t Signed(const Napi::CallbackInfo& info, size_t index) {
+  int32_t value = 0;
+  napi_get_value_int32(info.Env(), info[index], &value);
+  return value;
+}
+
+void Throw(napi_env env, const char* code, const char* message) {
+  napi_throw_type_error(env, code, message);
+}
+
+// Checks what a record list claims before anything is read from it.
+bool ValidRecords(const uint8_t* records, uint32_t length) {
+  uint32_t at = 0;
+  while (at < length) {
+    ControlRecord record;
+    if (length - at < sizeof record) return false;
+    std::memcpy(&record, records + at, sizeof record);
+    if (record.length > kSendControlArena || RecordSpace(record.length) > length - at) return false;
+    at += static_cast<uint32_t>(RecordSpace(record.length));
+  }
+  return true;
+}
+
+Address DestinationOf(const SendSlot& slot) {
+  Address address;
+  address.family = static_cast<Family>(slot.destinationFamily);
+  address.port = slot.destinationPort;
+  address.scope = slot.destinationScope;
+  std::memcpy(address.bytes, slot.destination, sizeof address.bytes);
+  return address;
+}
+
+}  // namespace
+
+Napi::Function Endpoint::Define(Napi::Env env) {
+  return DefineClass(env, "Endpoint",
+                     {
+                         InstanceMethod<&Endpoint::Open>("open"),
+                         InstanceMethod<&Endpoint::Borrow>("borrow"),
+                         InstanceMethod<&Endpoint::Close>("close"),
+                         InstanceMethod<&Endpoint::Bind>("bind"),
+                         InstanceMethod<&Endpoint::Connect>("connect"),
+                         InstanceMethod<&Endpoint::Disconnect>("disconnect"),
+                         InstanceMethod<&Endpoint::LocalAddress>("localAddress"),
+                         InstanceMethod<&Endpoint::RemoteAddress>("remoteAddress"),
+                         InstanceMethod<&Endpoint::GetOption>("getOption"),
+                         InstanceMethod<&Endpoint::SetOption>("setOption"),
+                         InstanceMethod<&Endpoint::EnableReceive>("enableReceive"),
+                         InstanceMethod<&Endpoint::WaitReadable>("waitReadable"),
+                         InstanceMethod<&Endpoint::Send>("send"),
+                         InstanceMethod<&Endpoint::Receive>("receive"),
+                         InstanceMethod<&Endpoint::Pack>("pack"),
+                         InstanceMethod<&Endpoint::Watch>("watch"),
+                         InstanceMethod<&Endpoint::SetHold>("setHold"),
+                         InstanceMethod<&Endpoint::Family>("family"),
+                         InstanceMethod<&Endpoint::Raw>("raw"),
+                         InstanceMethod<&Endpoint::DescriptorNumber>("descriptor"),
+                         InstanceMethod<&Endpoint::Segmentation>("segmentation"),
+                     });
+}
+
+Endpoint::Endpoint(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<Endpoint>(info),
+      instance_(*info.Env().GetInstanceData<std::shared_ptr<Instance>>()) {
+  instance_->Register(this);
+}
+
+Endpoint::~Endpoint() {
+  Shut();
+  instance_->Unregister(this);
+}
+
+bool Endpoint::Refuse(const Napi::CallbackInfo& info) {
+  if (instance_->attached() && !instance_->ending) return false;
+  Throw(info.Env(), "ERR_INVALID_STATE", "The addon is not initialized, or its thread ends");
+  return true;
+}
+
+Napi::Value Endpoint::Number(const Napi::CallbackInfo& info, double value) const {
+  napi_value result = nullptr;
+  napi_create_double(info.Env(), value, &result);
+  return {info.Env(), result};
+}
+
+// --- life ---------------------------------------------------------------------------------------
+
+Napi::Value Endpoint::Open(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  if (descriptor_ != kInvalidDescriptor) {
+    Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint is open");
+    return {};
+  }
+  const datagram::Family family = Unsigned(info, 0) == kIPv6 ? kIPv6 : kIPv4;
+  const Status status = OpenSocket(family, Unsigned(info, 1) != 0, Signed(info, 2), state_);
+  if (status == 0) descriptor_ = state_.descriptor;
+  return Number(info, status);
+}
+
+Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  if (descriptor_ != kInvalidDescriptor) {
+    Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint is open");
+    return {};
+  }
+  int64_t number = -1;
+  napi_get_value_int64(info.Env(), info[0], &number);
+  const Status status = BorrowSocket(static_cast<Descriptor>(number), state_);
+  if (status == 0) descriptor_ = state_.descriptor;
+  return Number(info, status);
+}
+
+Status Endpoint::Shut() {
+  CloseWatcher();
+  if (descriptor_ == kInvalidDescriptor) return 0;
+  const Status status = state_.owned ? CloseDescriptor(descriptor_) : 0;
+  descriptor_ = kInvalidDescriptor;
+  state_.descriptor = kInvalidDescriptor;
+  return status;
+}
+
+Napi::Value Endpoint::Close(const Napi::CallbackInfo& info) { return Number(info, Shut()); }
+
+// --- names and options --------------------------------------------------------------------------
+
+Napi::Value Endpoint::Bind(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, datagram::Bind(state_, DestinationOf(instance_->send_slots[0])));
+}
+
+Napi::Value Endpoint::Connect(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, datagram::Connect(state_, DestinationOf(instance_->send_slots[0])));
+}
+
+Napi::Value Endpoint::Disconnect(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, datagram::Disconnect(state_));
+}
+
+namespace {
+
+Status Tell(Status (*ask)(const SocketState&, Address&), const SocketState& state,
+            Instance& instance) {
+  Address address;
+  const Status status = ask(state, address);
+  if (status != 0) return status;
+  ReceiveSlot& slot = instance.receive_area.slots[0];
+  slot.family = address.family;
+  slot.port = address.port;
+  slot.addressScope = address.scope;
+  std::memcpy(slot.address, address.bytes, sizeof slot.address);
+  return 0;
+}
+
+}  // namespace
+
+Napi::Value Endpoint::LocalAddress(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, Tell(datagram::LocalAddress, state_, *instance_));
+}
+
+Napi::Value Endpoint::RemoteAddress(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, Tell(datagram::RemoteAddress, state_, *instance_));
+}
+
+Napi::Value Endpoint::GetOption(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  int value = 0;
+  instance_->report->status =
+      datagram::GetOption(state_, static_cast<Option>(Unsigned(info, 0)), value);
+  return Number(info, value);
+}
+
+Napi::Value Endpoint::SetOption(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, datagram::SetOption(state_, static_cast<Option>(Unsigned(info, 0)),
+                                         Signed(info, 1)));
+}
+
+Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Number(info, datagram::EnableReceive(state_, Unsigned(info, 0)));
+}
+
+Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(),
+                            datagram::WaitReadable(state_.descriptor, Signed(info, 0)));
+}
+
+Napi::Value Endpoint::Family(const Napi::CallbackInfo& info) { return Number(info, state_.family); }
+
+Napi::Value Endpoint::Raw(const Napi::CallbackInfo& info) { return Number(info, state_.raw); }
+
+Napi::Value Endpoint::DescriptorNumber(const Napi::CallbackInfo& info) {
+  return Number(info, static_cast<double>(static_cast<int64_t>(descriptor_)));
+}
+
+Napi::Value Endpoint::Segmentation(const Napi::CallbackInfo& info) {
+  return Number(info, state_.segmentation);
+}
+
+// --- sending ------------------------------------------------------------------------------------
+
+// send(count, data): slots 0 to count-1 describe the messages; data is one Uint8Array, or the views
+// of all of them in one array. Returns how many the kernel took whole; the report says why it were
+// not all.
+Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const napi_env env = info.Env();
+  Instance& instance = *instance_;
+  const uint32_t count = Unsigned(info, 0);
+  if (count == 0 || count > kSlotCount) {
+    Throw(env, "ERR_OUT_OF_RANGE", "count is out of range");
+    return {};
+  }
+
+  bool is_array = false;
+  if (napi_is_array(env, info[1], &is_array) != napi_ok) return {};
+  uint32_t views = 1;
+  if (is_array && napi_get_array_length(env, info[1], &views) != napi_ok) return {};
+  std::vector<Buffer>& buffers = instance.buffers;
+  buffers.clear();
+  for (uint32_t index = 0; index < views; index++) {
+    napi_value value = info[1];
+    if (is_array && napi_get_element(env, info[1], index, &value) != napi_ok) return {};
+    uint8_t* data = nullptr;
+    size_t length = 0;
+    if (!ReadView(env, value, &data, &length)) {
+      Throw(env, "ERR_INVALID_ARG_TYPE", "data must be Uint8Arrays that are not shared memory");
+      return {};
+    }
+    buffers.push_back(MakeBuffer(data, length));
+  }
+
+  size_t used = 0;
+  for (uint32_t index = 0; index < count; index++) {
+    SendSlot& slot = instance.send_slots[index];
+    OutgoingMessage& message = instance.messages[index];
+    if (slot.bufferCount > kMaxBuffers || slot.bufferCount > buffers.size() - used ||
+        slot.controlOffset > kSendControlArena ||
+        slot.controlLength > kSendControlArena - slot.controlOffset) {
+      Throw(env, "ERR_OUT_OF_RANGE", "a slot is out of range");
+      return {};
+    }
+    message = {&slot, buffers.data() + used, 0, instance.send_records + slot.controlOffset};
+    for (uint32_t view = 0; view < slot.bufferCount; view++) {
+      message.length += BufferLength(buffers[used + view]);
+    }
+    used += slot.bufferCount;
+    if (message.length > UINT32_MAX || slot.progress > message.length ||
+        ((slot.fields & kSegmentSize) != 0 && slot.segmentSize == 0) ||
+        !ValidRecords(message.records, slot.controlLength)) {
+      Throw(env, "ERR_OUT_OF_RANGE", "a slot is out of range");
+      return {};
+    }
+  }
+
+  const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
+                                            count, instance.max_segments);
+  instance.report->status = outcome.status;
+  instance.report->wait = outcome.wait;
+  return Number(info, outcome.taken);
+}
+
+// --- receiving ----------------------------------------------------------------------------------
+
+// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed): returns how
+// many came, or a negative status. As many as fit are moved to the two chunks (report.packed); pack()
+// moves the others once there are new chunks. They must all be packed before the next receive().
+Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const uint32_t count = Unsigned(info, 0);
+  const uint32_t length = Unsigned(info, 1);
+  const uint32_t control_length = Unsigned(info, 2);
+  if (count == 0 || count > kSlotCount || length > kMaxDatagram ||
+      control_length > kReceiveControlRoom) {
+    Throw(info.Env(), "ERR_OUT_OF_RANGE", "count or length is out of range");
+    return {};
+  }
+  Wait wait = kDontWait;
+  const Status received =
+      datagram::Receive(*instance_->workspace, state_, instance_->receive_area, count, length,
+                       control_length, Unsigned(info, 3) != 0, wait);
+  instance_->report->wait = wait;
+  instance_->report->packed = 0;
+  if (received <= 0) return Number(info, received);
+  return PackFrom(info, 0, static_cast<uint32_t>(received), 4);
+}
+
+// pack(first, count, small, smallUsed, large, largeUsed)
+Napi::Value Endpoint::Pack(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const uint32_t first = Unsigned(info, 0);
+  const uint32_t count = Unsigned(info, 1);
+  if (count > kSlotCount || first > count) {
+    Throw(info.Env(), "ERR_OUT_OF_RANGE", "count is out of range");
+    return {};
+  }
+  return PackFrom(info, first, count, 2);
+}
+
+Napi::Value Endpoint::PackFrom(const Napi::CallbackInfo& info, uint32_t first, uint32_t count,
+                               size_t argument) {
+  struct Chunk {
+    uint8_t* data;
+    size_t capacity;
+    size_t used;
+  } chunks[2];
+  for (size_t index = 0; index < 2; index++) {
+    Chunk& chunk = chunks[index];
+    if (!ReadView(info.Env(), info[argument + index * 2], &chunk.data, &chunk.capacity)) {
+      Throw(info.Env(), "ERR_INVALID_ARG_TYPE", "chunks must be Uint8Arrays");
+      return {};
+    }
+    chunk.used = Unsigned(info, argument + index * 2 + 1);
+  }
+  const ReceiveArea& area = instance_->receive_area;
+  uint32_t packed = first;
+  for (; packed < count; packed++) {
+    ReceiveSlot& slot = area.slots[packed];
+    if (slot.offset > kMaxDatagram || slot.size > kMaxDatagram - slot.offset) break;
+    slot.chunk = slot.size < kSmallMessage ? 0 : 1;
+    Chunk& chunk = chunks[slot.chunk];
+    if (chunk.used > chunk.capacity || slot.size > chunk.capacity - chunk.used) break;
+    if (slot.size > 0) {
+      std::memcpy(chunk.data + chunk.used, area.data + packed * area.data_stride + slot.offset,
+                  slot.size);
+    }
+    slot.offset = static_cast<uint32_t>(chunk.used);
+    chunk.used += (slot.size + 7) & ~static_cast<size_t>(7);
+  }
+  instance_->report->packed = static_cast<int32_t>(packed);
+  instance_->report->smallUsed = static_cast<int32_t>(chunks[0].used);
+  instance_->report->largeUsed = static_cast<int32_t>(chunks[1].used);
+  return Number(info, count);
+}
+
+// --- readiness ----------------------------------------------------------------------------------
+
+// watch(events): tells dispatch() of UV_READABLE and UV_WRITABLE until watch(0).
+Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const int events = Signed(info, 0) & (UV_READABLE | UV_WRITABLE);
+  if (events == 0) {
+    StopWatching();
+    return Number(info, 0);
+  }
+  return Number(info, StartWatching(events));
+}
+
+// setHold(boolean): whether watching keeps the event loop alive, as ref() and unref() have it.
+Napi::Value Endpoint::SetHold(const Napi::CallbackInfo& info) {
+  hold_ = Unsigned(info, 0) != 0;
+  if (watcher_ != nullptr) {
+    auto* handle = reinterpret_cast<uv_handle_t*>(watcher_->handle);
+    hold_ ? uv_ref(handle) : uv_unref(handle);
+  }
+  return Number(info, 0);
+}
+
+Status Endpoint::StartWatching(int events) {
+  if (descriptor_ == kInvalidDescriptor) return UV_EBADF;
+  if (watcher_ == nullptr) {
+    auto watcher = std::make_unique<Watcher>();
+    Descriptor descriptor = descriptor_;
+    if (!state_.owned) {
+      const Status status = DuplicateForWatching(descriptor_, watcher->duplicate);
+      if (status != 0) return status;
+      descriptor = watcher->duplicate;
+    }
+    watcher->handle = static_cast<uv_poll_t*>(std::calloc(1, uv_handle_size(UV_POLL)));
+    const int result = watcher->handle == nullptr
+                           ? UV_ENOMEM
+                           : WatchInit(instance_->loop, watcher->handle, descriptor, state_.owned);
+    if (result != 0) {
+      std::free(watcher->handle);
+      if (!state_.owned) CloseDescriptor(watcher->duplicate);
+      return result;
+    }
+    watcher->instance = instance_;
+    watcher->endpoint = this;
+    watcher_ = watcher.release();
+    watcher_->handle->data = watcher_;
+    state_.descriptor = descriptor;
+    instance_->HandleOpened();
+    if (!hold_) uv_unref(reinterpret_cast<uv_handle_t*>(watcher_->handle));
+  }
+  const int result = uv_poll_start(watcher_->handle, events, OnEvent);
+  if (result != 0) return result;
+  if (!watching_) {
+    watching_ = true;
+    Ref();  // what is watched is not collected
+  }
+  return 0;
+}
+
+void Endpoint::StopWatching() {
+  if (watcher_ == nullptr) return;
+  if (!state_.owned) {
+    CloseWatcher();
+    return;
+  }
+  uv_poll_stop(watcher_->handle);
+  if (watching_) {
+    watching_ = false;
+    Unref();
+  }
+}
+
+void Endpoint::CloseWatcher() {
+  if (watcher_ == nullptr) return;
+  Watcher* watcher = watcher_;
+  watcher_ = nullptr;
+  watcher->endpoint = nullptr;
+  uv_poll_stop(watcher->handle);
+  uv_close(reinterpret_cast<uv_handle_t*>(watcher->handle), [](uv_handle_t* handle) {
+    const std::unique_ptr<Watcher> closed(static_cast<Watcher*>(handle->data));
+    std::free(handle);
+    closed->instance->HandleClosed();
+  });
+  // Once the handle is closing libuv has let go of the descriptor.
+  if (watcher->duplicate != kInvalidDescriptor) CloseDescriptor(watcher->duplicate);
+  state_.descriptor = descriptor_;
+  if (watching_) {
+    watching_ = false;
+    if (!instance_->ending) Unref();
+  }
+}
+
+void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
+  Endpoint* endpoint = static_cast<Watcher*>(handle->data)->endpoint;
+  if (endpoint == nullptr || endpoint->instance_->ending) return;
+  const std::shared_ptr<Instance> instance = endpoint->instance_;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(instance->env, &scope) != napi_ok) return;
+  napi_value value = nullptr;
+  if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
+    instance->Dispatch(value, status, events);
+  }
+  napi_close_handle_scope(instance->env, scope);
+}
+
+}  // namespace datagram

@@ -1,0 +1,78 @@
+// One socket as JavaScript holds it: ours, or one that somebody else owns.
+#ifndef SENDMSG_SRC_ENDPOINT_H_
+#define SENDMSG_SRC_ENDPOINT_H_
+
+#include <napi.h>
+#include <uv.h>
+
+#include <memory>
+
+#include "backend.h"
+#include "instance.h"
+
+namespace datagram {
+
+// A uv_poll_t with its own life: libuv frees it a turn after it was closed.
+struct Watcher {
+  std::shared_ptr<Instance> instance;
+  Endpoint* endpoint;  // null once the endpoint let go of it
+  Descriptor duplicate = kInvalidDescriptor;
+  uv_poll_t* handle;
+};
+
+class Endpoint : public Napi::ObjectWrap<Endpoint> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+
+  explicit Endpoint(const Napi::CallbackInfo& info);
+  ~Endpoint() override;
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  // Closes what is open. Safe to call again, and when no JavaScript can run any more.
+  Status Shut();
+
+ private:
+  Napi::Value Open(const Napi::CallbackInfo& info);
+  Napi::Value Borrow(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+  Napi::Value Bind(const Napi::CallbackInfo& info);
+  Napi::Value Connect(const Napi::CallbackInfo& info);
+  Napi::Value Disconnect(const Napi::CallbackInfo& info);
+  Napi::Value LocalAddress(const Napi::CallbackInfo& info);
+  Napi::Value RemoteAddress(const Napi::CallbackInfo& info);
+  Napi::Value GetOption(const Napi::CallbackInfo& info);
+  Napi::Value SetOption(const Napi::CallbackInfo& info);
+  Napi::Value EnableReceive(const Napi::CallbackInfo& info);
+  Napi::Value WaitReadable(const Napi::CallbackInfo& info);
+  Napi::Value Send(const Napi::CallbackInfo& info);
+  Napi::Value Receive(const Napi::CallbackInfo& info);
+  Napi::Value Pack(const Napi::CallbackInfo& info);
+  Napi::Value Watch(const Napi::CallbackInfo& info);
+  Napi::Value SetHold(const Napi::CallbackInfo& info);
+  Napi::Value Family(const Napi::CallbackInfo& info);
+  Napi::Value Raw(const Napi::CallbackInfo& info);
+  Napi::Value DescriptorNumber(const Napi::CallbackInfo& info);
+  Napi::Value Segmentation(const Napi::CallbackInfo& info);
+
+  static void OnEvent(uv_poll_t* handle, int status, int events);
+  Status StartWatching(int events);
+  void StopWatching();
+  void CloseWatcher();
+  // True, with a JavaScript exception pending, when this call cannot be served.
+  bool Refuse(const Napi::CallbackInfo& info);
+  Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
+  Napi::Value PackFrom(const Napi::CallbackInfo& info, uint32_t first, uint32_t count,
+                       size_t argument);
+
+  std::shared_ptr<Instance> instance_;
+  SocketState state_;
+  Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
+  Watcher* watcher_ = nullptr;
+  bool watching_ = false;
+  bool hold_ = true;  // watching keeps the event loop alive
+};
+
+}  // namespace datagram
+
+#endif  // SENDMSG_SRC_ENDPOINT_H_

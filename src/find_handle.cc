@@ -1,0 +1,70 @@
+#include "find_handle.h"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "instance.h"
+
+namespace datagram {
+namespace {
+
+struct Seen {
+  uv_handle_t* handle;
+  bool ref;
+};
+
+std::vector<Seen> Walk(uv_loop_t* loop) {
+  std::vector<Seen> seen;
+  uv_walk(
+      loop,
+      [](uv_handle_t* handle, void* data) {
+        if (uv_handle_get_type(handle) != UV_UDP || uv_is_closing(handle)) return;
+        static_cast<std::vector<Seen>*>(data)->push_back({handle, uv_has_ref(handle) != 0});
+      },
+      &seen);
+  return seen;
+}
+
+bool Call(napi_env env, napi_value function) {
+  napi_value receiver;
+  return napi_get_undefined(env, &receiver) == napi_ok &&
+         napi_call_function(env, receiver, function, 0, nullptr, nullptr) == napi_ok;
+}
+
+// Keeps those of `candidates` that now have `ref`.
+void Keep(std::vector<Seen>& candidates, const std::vector<Seen>& now, bool ref) {
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [&](const Seen& candidate) {
+                                    const auto found = std::find_if(
+                                        now.begin(), now.end(), [&](const Seen& seen) {
+                                          return seen.handle == candidate.handle;
+                                        });
+                                    return found == now.end() || found->ref != ref;
+                                  }),
+                   candidates.end());
+}
+
+}  // namespace
+
+Napi::Value FindHandle(const Napi::CallbackInfo& info) {
+  const napi_env env = info.Env();
+  uv_loop_t* loop = (*info.Env().GetInstanceData<std::shared_ptr<Instance>>())->loop;
+  const napi_value ref = info[0];
+  const napi_value unref = info[1];
+  std::vector<Seen> candidates = Walk(loop);
+  // Both ways from either state: one that only happens to have the right state drops out.
+  for (const bool state : {true, false, true}) {
+    if (!Call(env, state ? ref : unref)) return {};
+    Keep(candidates, Walk(loop), state);
+  }
+  if (candidates.size() != 1) return info.Env().Undefined();
+  if (!candidates[0].ref && !Call(env, unref)) return {};
+  uv_os_fd_t descriptor;
+  if (uv_fileno(candidates[0].handle, &descriptor) != 0) return info.Env().Null();
+  return Napi::Number::New(info.Env(), static_cast<double>((intptr_t)descriptor));
+}
+
+}  // namespace datagram

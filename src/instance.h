@@ -1,0 +1,62 @@
+// What belongs to one environment (a thread's instance of the addon): the memory shared with its
+// JavaScript, the backend's workspace, and the handles to close when it ends.
+#ifndef SENDMSG_SRC_INSTANCE_H_
+#define SENDMSG_SRC_INSTANCE_H_
+
+#include <napi.h>
+#include <uv.h>
+
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "backend.h"
+
+namespace datagram {
+
+class Endpoint;
+
+class Instance : public std::enable_shared_from_this<Instance> {
+ public:
+  explicit Instance(napi_env env);
+
+  // Takes the memory that JavaScript allocated, and the function that readiness is told to.
+  // Returns what is wrong with it, or null.
+  const char* Attach(const Napi::CallbackInfo& info);
+  bool attached() const { return dispatch_ != nullptr; }
+
+  // Calls dispatch(endpoint, status, events) in the loop's turn.
+  void Dispatch(napi_value endpoint, int status, int events);
+
+  // Keeps the environment's end waiting until every handle is closed (napi_add_async_cleanup_hook).
+  void HandleOpened() { open_handles_++; }
+  void HandleClosed();
+  void Register(Endpoint* endpoint) { endpoints_.insert(endpoint); }
+  void Unregister(Endpoint* endpoint) { endpoints_.erase(endpoint); }
+
+  const napi_env env;
+  uv_loop_t* loop = nullptr;
+  bool ending = false;
+
+  WorkspacePointer workspace;
+  SendSlot* send_slots = nullptr;
+  uint8_t* send_records = nullptr;
+  ReceiveArea receive_area = {};
+  Report* report = nullptr;
+  uint32_t max_segments = 64;
+  std::vector<Buffer> buffers;
+  std::vector<OutgoingMessage> messages;
+
+ private:
+  static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
+
+  std::vector<napi_ref> memory_;
+  napi_ref dispatch_ = nullptr;
+  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  std::unordered_set<Endpoint*> endpoints_;
+  int open_handles_ = 0;
+};
+
+}  // namespace datagram
+
+#endif  // SENDMSG_SRC_INSTANCE_H_
