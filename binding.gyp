@@ -35,7 +35,7 @@
         }],
         ['OS=="linux"', { 'sources': ['src-posix/kernel_linux.cc'] }],
         ['OS=="mac"', {
-          'sources': ['src-posix/kernel_darwin.cc'],
+          'sources': ['src-posix/broadcast.cc', 'src-posix/kernel_darwin.cc'],
           # RFC 3542's names and numbers in netinet6/in6.h.
           'defines': ['__APPLE_USE_RFC_3542'],
           'xcode_settings': {
@@ -45,7 +45,7 @@
             'MACOSX_DEPLOYMENT_TARGET': '11.0',
           },
         }],
-        ['OS=="freebsd"', { 'sources': ['src-posix/kernel_freebsd.cc'] }],
+        ['OS=="freebsd"', { 'sources': ['src-posix/broadcast.cc', 'src-posix/kernel_freebsd.cc'] }],
         ['OS not in "linux mac freebsd win"', { 'sources': ['src-posix/kernel_plain.cc'] }],
       ],
     },

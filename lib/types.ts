@@ -1,4 +1,4 @@
-import type { BlockList, SocketAddress } from 'node:net'
+import type { SocketAddress } from 'node:net'
 
 /** An address family as Node names it. */
 export type Family = 'IPv4' | 'IPv6'
@@ -133,7 +133,7 @@ export interface ReceiveManyOptions extends WaitOptions, ReceiveManyRoom {}
 
 export type SocketType = 'udp4' | 'udp6' | 'raw4' | 'raw6'
 
-/** Options of `createSocket`: those of `dgram.createSocket`, and ours. */
+/** Options of `createSocket`, under the names that `dgram.createSocket` has for them where it has them. */
 export interface SocketOptions {
   type: SocketType
   reuseAddr?: boolean | undefined
@@ -143,8 +143,6 @@ export interface SocketOptions {
   sendBufferSize?: number | undefined
   lookup?: LookupFunction | undefined
   signal?: AbortSignal | undefined
-  receiveBlockList?: BlockList | undefined
-  sendBlockList?: BlockList | undefined
   /** The IP protocol number of a raw socket, 0 to 255. */
   protocol?: number | undefined
   /** What the kernel is asked to tell of each datagram. Default: destination, interface, cast, trafficClass. */
@@ -191,13 +189,11 @@ export type SendField =
   | 'sendTime'
   | 'control'
 
-export type ReceiveField = Exclude<ReceiveInfoName, never>
-
 /** What `capabilities()` answers. Frozen. */
 export interface Capabilities {
   platform: NodeJS.Platform
   send: Readonly<Record<SendField, Readonly<FamilySupport>>>
-  receive: Readonly<Record<ReceiveField, Readonly<FamilySupport>>>
+  receive: Readonly<Record<ReceiveInfoName, Readonly<FamilySupport>>>
   flags: Readonly<Record<'dontRoute' | 'confirm' | 'partial' | 'oob', boolean>>
   /** Datagrams that the kernel splits off one train at most. */
   maxSegments: number
@@ -216,6 +212,3 @@ export interface Offload {
   /** Trains are coalesced on receipt. */
   coalescing: boolean
 }
-
-/** Any socket that can send here: ours, a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
-export type { Borrowable } from './borrow'

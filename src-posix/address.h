@@ -30,6 +30,15 @@ inline void SetDestination(ReceiveSlot& slot, Family family, const void* bytes) 
   std::memcpy(slot.destination, bytes, family == kIPv4 ? 4 : 16);
 }
 
+// An IPv4-mapped address is an IPv4 destination.
+inline void SetDestinationUnmapped(ReceiveSlot& slot, const in6_addr& address) {
+  if (IN6_IS_ADDR_V4MAPPED(&address)) {
+    SetDestination(slot, kIPv4, address.s6_addr + 12);
+  } else {
+    SetDestination(slot, kIPv6, &address);
+  }
+}
+
 inline void SetInterface(ReceiveSlot& slot, uint32_t index) {
   slot.interfaceIndex = index;
   slot.present |= kHasInterface;

@@ -1,6 +1,7 @@
 // Sockets and their options.
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -77,6 +78,8 @@ uint64_t IdentityOf(Descriptor descriptor) {
   return fstat(descriptor, &information) == 0 ? information.st_ino : 0;
 }
 
+uint32_t InterfaceIndex(const char* name) { return if_nametoindex(name); }
+
 Status Bind(const SocketState& state, const Address& address) {
   SocketAddress name;
   const socklen_t length = Encode(state.family, address, name);
@@ -152,12 +155,11 @@ Status SetOption(const SocketState& state, Option option, int value) {
 
 uint32_t EnableReceive(const SocketState& state, uint32_t fields) {
   uint32_t told = 0;
-  const int on = 1;
   for (const ReceiveOption& row : kKernel.receive_options) {
     if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
     // Coalescing is UDP's; a raw socket has no such option.
     if (state.raw && row.level == IPPROTO_UDP) continue;
-    if (setsockopt(state.descriptor, row.level, row.option, &on, sizeof on) == 0) {
+    if (setsockopt(state.descriptor, row.level, row.option, &row.value, sizeof row.value) == 0) {
       told |= row.fields;
     }
   }

@@ -22,6 +22,7 @@ struct CallSettings {
   uint8_t flags = 0;
   uint32_t emulated = 0;  // rows of the table, as bits
   int values[4] = {};
+  bool refused = false;  // this kernel has the fields, and not on this socket
 
   bool operator==(const CallSettings& other) const {
     return flags == other.flags && emulated == other.emulated &&
@@ -29,16 +30,27 @@ struct CallSettings {
   }
 };
 
-CallSettings SettingsOf(const SendSlot& slot) {
+CallSettings SettingsOf(const SocketState& state, const SendSlot& slot) {
   CallSettings settings;
   settings.flags = slot.flags;
+  uint32_t asked = 0;
+  uint32_t covered = 0;
   uint32_t index = 0;
   for (const EmulatedField& row : kKernel.emulated) {
     if ((row.fields & slot.fields) != 0 && row.family == slot.controlFamily) {
-      settings.emulated |= 1U << index;
-      settings.values[index] = row.value(slot);
+      asked |= row.fields;
+      if ((row.socket == kNoFamily || row.socket == state.family) &&
+          (row.applies == nullptr || row.applies(slot))) {
+        covered |= row.fields;
+        settings.emulated |= 1U << index;
+        settings.values[index] = row.value(slot);
+      }
     }
     index++;
+  }
+  settings.refused = asked != covered;
+  if (state.raw && state.family == kIPv4 && (slot.fields & kKernel.dropped_by_raw_ipv4) != 0) {
+    settings.refused = true;
   }
   return settings;
 }
@@ -155,7 +167,8 @@ class Batch {
   // is reported when it comes first.
   Status Fill(const OutgoingMessage* messages, uint32_t count) {
     for (uint32_t index = 0; index < count && units_ < kBatch; index++) {
-      const CallSettings settings = SettingsOf(*messages[index].slot);
+      const CallSettings settings = SettingsOf(state_, *messages[index].slot);
+      if (settings.refused) return units_ > 0 ? 0 : -EOPNOTSUPP;
       if (index == 0) {
         settings_ = settings;
       } else if (!(settings == settings_)) {

@@ -1,7 +1,9 @@
 // What lib/ sees of the addon.
 #include <napi.h>
+#include <uv.h>
 
 #include <memory>
+#include <string>
 
 #include "backend.h"
 #include "endpoint.h"
@@ -30,7 +32,7 @@ Napi::Object LayoutOf(Napi::Env env, const Member<Slot> (&members)[N]) {
   for (const Member<Slot>& member : members) {
     layout.Set(member.name, static_cast<double>(member.offset));
   }
-  layout.Set("size", static_cast<double>(sizeof(Slot)));
+  layout.Set("slotSize", static_cast<double>(sizeof(Slot)));
   return layout;
 }
 
@@ -90,6 +92,24 @@ Napi::Value Identity(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(identity));
 }
 
+// interfaceIndex(name): 0 when there is no such interface.
+Napi::Value NameToIndex(const Napi::CallbackInfo& info) {
+  char name[UV_IF_NAMESIZE + 1] = {};
+  size_t length = 0;
+  napi_get_value_string_utf8(info.Env(), info[0], name, sizeof name, &length);
+  return Napi::Number::New(info.Env(), length < UV_IF_NAMESIZE ? InterfaceIndex(name) : 0);
+}
+
+// interfaceId(index): what follows % in an IPv6 scope here, a name or a number (RFC 4007, 11.2).
+Napi::Value IndexToId(const Napi::CallbackInfo& info) {
+  uint32_t index = 0;
+  napi_get_value_uint32(info.Env(), info[0], &index);
+  char id[UV_IF_NAMESIZE] = {};
+  size_t size = sizeof id;
+  if (uv_if_indextoiid(index, id, &size) != 0) return Napi::String::New(info.Env(), std::to_string(index));
+  return Napi::String::New(info.Env(), id, size);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new std::shared_ptr<Instance>(std::make_shared<Instance>(env)));
 
@@ -109,6 +129,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("initialize", Napi::Function::New<Initialize>(env, "initialize"));
   exports.Set("setMaxSegments", Napi::Function::New<SetMaxSegments>(env, "setMaxSegments"));
   exports.Set("identity", Napi::Function::New<Identity>(env, "identity"));
+  exports.Set("interfaceIndex", Napi::Function::New<NameToIndex>(env, "interfaceIndex"));
+  exports.Set("interfaceId", Napi::Function::New<IndexToId>(env, "interfaceId"));
   exports.Set("findHandle", Napi::Function::New<FindHandle>(env, "findHandle"));
   return exports;
 }

@@ -96,6 +96,8 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state);
 Status CloseDescriptor(Descriptor descriptor);
 // Tells sockets apart that had the same descriptor one after the other; 0 where that can't be told.
 uint64_t IdentityOf(Descriptor descriptor);
+// if_nametoindex(3); 0 when there is no such interface.
+uint32_t InterfaceIndex(const char* name);
 
 Status Bind(const SocketState& state, const Address& address);
 Status Connect(const SocketState& state, const Address& address);

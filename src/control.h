@@ -38,15 +38,19 @@ struct ReceiveOption {
   Family family;  // kNoFamily: whatever the socket's family
   int level;
   int option;
+  int value = 1;
 };
 
 // A field that this kernel only has as a socket option: read, set, sent, restored in one call.
+// Where a field has rows and none of them fits a message, the message is refused.
 struct EmulatedField {
   uint32_t fields;
-  Family family;
+  Family family;  // of the destination
   int level;
   int option;
   int (*value)(const SendSlot& slot);
+  Family socket = kNoFamily;                        // of the socket; kNoFamily: any
+  bool (*applies)(const SendSlot& slot) = nullptr;  // null: always
 };
 
 template <typename Row>
@@ -73,6 +77,8 @@ struct Kernel {
   bool interface_discards_source;  // an IPv4 interface beats an IPv4 source, which is then lost
   bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
   void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
+  bool interface_needs_wildcard = false;  // an IPv4 interface, too
+  uint32_t dropped_by_raw_ipv4 = 0;       // fields whose control messages raw sockets pass over
 };
 
 // The room that one message's typed control data can take: every row that can go with it.

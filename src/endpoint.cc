@@ -50,13 +50,19 @@ bool ValidRecords(const uint8_t* records, uint32_t length) {
   return true;
 }
 
-Address DestinationOf(const SendSlot& slot) {
-  Address address;
-  address.family = static_cast<Family>(slot.destinationFamily);
-  address.port = slot.destinationPort;
-  address.scope = slot.destinationScope;
-  std::memcpy(address.bytes, slot.destination, sizeof address.bytes);
-  return address;
+// (family, bytes, port, scope); false, with an exception pending, when they are not that.
+bool ReadAddress(const Napi::CallbackInfo& info, Address& address) {
+  uint8_t* bytes = nullptr;
+  size_t length = 0;
+  if (!ReadView(info.Env(), info[1], &bytes, &length) || length < sizeof address.bytes) {
+    Throw(info.Env(), "ERR_INVALID_ARG_TYPE", "an address is 16 bytes");
+    return false;
+  }
+  address.family = Unsigned(info, 0) == kIPv6 ? kIPv6 : kIPv4;
+  std::memcpy(address.bytes, bytes, sizeof address.bytes);
+  address.port = static_cast<uint16_t>(Unsigned(info, 2));
+  address.scope = Unsigned(info, 3);
+  return true;
 }
 
 }  // namespace
@@ -151,14 +157,18 @@ Napi::Value Endpoint::Close(const Napi::CallbackInfo& info) { return Number(info
 
 // --- names and options --------------------------------------------------------------------------
 
+// bind(family, bytes, port, scope)
 Napi::Value Endpoint::Bind(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
-  return Number(info, datagram::Bind(state_, DestinationOf(instance_->send_slots[0])));
+  Address address;
+  if (Refuse(info) || !ReadAddress(info, address)) return {};
+  return Number(info, datagram::Bind(state_, address));
 }
 
+// connect(family, bytes, port, scope)
 Napi::Value Endpoint::Connect(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
-  return Number(info, datagram::Connect(state_, DestinationOf(instance_->send_slots[0])));
+  Address address;
+  if (Refuse(info) || !ReadAddress(info, address)) return {};
+  return Number(info, datagram::Connect(state_, address));
 }
 
 Napi::Value Endpoint::Disconnect(const Napi::CallbackInfo& info) {

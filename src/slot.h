@@ -65,9 +65,9 @@ enum Present : uint8_t {
   X(uint8_t, dontFragment, , "DontFragment")                                                     \
   X(uint8_t, flags, , "SendFlag bits")                                                           \
   X(uint8_t, withoutOffload, , "in and out: 1: this train goes without offload")                 \
+  X(uint8_t, reserved, [2], "")                                                                  \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")                                     \
-  X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")                        \
-  X(uint8_t, reserved, [2], "")
+  X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")
 
 #define SENDMSG_RECEIVE_SLOT(X)                                                        \
   X(int64_t, timestamp, , "ns since the epoch")                                        \
@@ -111,6 +111,10 @@ struct Report {
 #undef SENDMSG_MEMBER
 
 static_assert(sizeof(SendSlot) == 88, "the send slot has no padding");
+static_assert(offsetof(SendSlot, destination) % 4 == 0 && offsetof(SendSlot, source) % 4 == 0 &&
+                  offsetof(ReceiveSlot, address) % 4 == 0 &&
+                  offsetof(ReceiveSlot, destination) % 4 == 0,
+              "lib/ moves addresses in words of 32 bits");
 static_assert(sizeof(ReceiveSlot) == 80, "the receive slot has no padding");
 
 // A raw control message in an arena: this header, then the payload, padded to 8 bytes. It takes at

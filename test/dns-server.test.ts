@@ -264,7 +264,7 @@ for (const tool of ['dig', 'kdig'] as const) {
     t.match(next.text, /version: 0/i)
     t.strictSame(next.answer, [])
     const secure = await ask(tool, server, '127.0.0.1', 'www.example.org', 'A', '+dnssec')
-    t.match(secure.text, /EDNS[^\n]*flags: do/i, 'the DO bit is copied')
+    t.match(secure.text, /flags: do\b/i, 'the DO bit is copied')
     t.equal(secure.answer.length, 2)
     if (tool === 'dig') {
       for (const opcode of ['STATUS', 'NOTIFY', 'UPDATE', '15']) {
@@ -277,7 +277,7 @@ for (const tool of ['dig', 'kdig'] as const) {
       t.equal((await ask(tool, server, '127.0.0.1', 'www.example.org', 'A', ...options)).answer.length, 2)
     } else {
       const got = await ask(tool, server, '127.0.0.1', '-q', 'example.org', '-t', 'NOTIFY=1')
-      t.equal(got.status, 'NOTIMP')
+      t.equal(got.status, 'NOTIMPL', 'as kdig spells it')
       t.match(got.text, /opcode: NOTIFY/)
     }
   })

@@ -101,13 +101,11 @@ async function judge(address: string, port: number, withDig: boolean): Promise<V
 }
 
 function comparison(rows: readonly Row[], withDig: boolean): string {
-  const table = new Table({ style: { head: [], border: [], compact: true } })
-  const columns = (what: string): string[] => [`${what} from`, '', ...(withDig ? ['dig'] : [])]
-  const colSpan = columns('').length
-  table.push(
-    ['', '', { colSpan, content: 'sendmsg' }, { colSpan, content: 'node:dgram' }],
-    ['bound to', 'asked', ...columns('answered'), ...columns('answered')],
-  )
+  const columns = (what: string): string[] => [`${what} answers from`, '', ...(withDig ? ['dig'] : [])]
+  const table = new Table({
+    head: ['bound to', 'asked', ...columns('sendmsg'), ...columns('node:dgram')],
+    style: { head: [], border: [], compact: true },
+  })
   for (const { bound, address, ours, plain } of rows) {
     table.push([bound, address, ...cells(ours), ...cells(plain)])
   }

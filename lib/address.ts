@@ -1,0 +1,165 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { binding } from './binding'
+
+/**
+ * An address as both sides of the boundary have it: 16 bytes in network order, read as four 32-bit words in the
+ * machine's order so that they can be moved as words. IPv4 is in the first word; IPv4-mapped IPv6 is IPv4.
+ */
+export interface ParsedAddress {
+  readonly family: 4 | 6
+  readonly w0: number
+  readonly w1: number
+  readonly w2: number
+  readonly w3: number
+  /** IPv6 scope id; 0: none. */
+  readonly scope: number
+}
+
+const scratchBytes = new Uint8Array(16)
+const scratchWords = new Uint32Array(scratchBytes.buffer)
+const word = (index: number): number => scratchWords[index] as number
+
+const CACHE_LIMIT = 1024
+const cache = new Map<string, ParsedAddress>()
+
+/** Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one. */
+export function parseAddress(text: string): ParsedAddress | undefined {
+  const known = cache.get(text)
+  if (known !== undefined) return known
+  const parsed = isIPv4(text) ? parseIPv4(text) : isIPv6(text) ? parseIPv6(text) : undefined
+  // A scope by name is looked up each time: interfaces come and go.
+  if (parsed !== undefined && parsed.scope === 0) {
+    if (cache.size >= CACHE_LIMIT) cache.clear()
+    cache.set(text, parsed)
+  }
+  return parsed
+}
+
+function parseIPv4(text: string): ParsedAddress {
+  scratchBytes.set(text.split('.').map(Number))
+  return { family: 4, w0: word(0), w1: 0, w2: 0, w3: 0, scope: 0 }
+}
+
+function parseIPv6(text: string): ParsedAddress | undefined {
+  const percent = text.indexOf('%')
+  const scope = percent < 0 ? 0 : parseScope(text.slice(percent + 1))
+  if (scope === undefined) return undefined
+  const [before = '', after] = (percent < 0 ? text : text.slice(0, percent)).split('::')
+  const head = groups(before)
+  const tail = after === undefined ? [] : groups(after)
+  const all = [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail]
+  all.forEach((group, index) => {
+    scratchBytes[index * 2] = group >> 8
+    scratchBytes[index * 2 + 1] = group & 0xff
+  })
+  if (all.slice(0, 5).every((group) => group === 0) && all[5] === 0xffff) {
+    return { family: 4, w0: word(3), w1: 0, w2: 0, w3: 0, scope: 0 }
+  }
+  return { family: 6, w0: word(0), w1: word(1), w2: word(2), w3: word(3), scope }
+}
+
+/** The 16-bit groups of one side of `::`; an IPv4 tail (RFC 4291, 2.2) is two of them. */
+function groups(side: string): number[] {
+  if (side === '') return []
+  return side.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [parseInt(group, 16)]
+    const [a, b, c, d] = group.split('.').map(Number) as [number, number, number, number]
+    return [(a << 8) | b, (c << 8) | d]
+  })
+}
+
+function parseScope(id: string): number | undefined {
+  if (/^\d+$/.test(id)) {
+    const index = Number(id)
+    return index <= 0xffffffff ? index : undefined
+  }
+  const index = binding.interfaceIndex(id)
+  return index === 0 ? undefined : index
+}
+
+/** The 16 bytes of an address, for bind and connect. */
+export function bytesOf(address: ParsedAddress): Uint8Array {
+  return new Uint8Array(new Uint32Array([address.w0, address.w1, address.w2, address.w3]).buffer)
+}
+
+export const isWildcard = (address: ParsedAddress): boolean =>
+  (address.w0 | address.w1 | address.w2 | address.w3) === 0
+
+export const sameAddress = (a: ParsedAddress, b: ParsedAddress): boolean =>
+  a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3
+
+const textsIPv4 = new Map<number, string>()
+
+/** Dotted text of an IPv4 address that stands in a word. */
+export function formatIPv4(w0: number): string {
+  const known = textsIPv4.get(w0)
+  if (known !== undefined) return known
+  scratchWords[0] = w0
+  const text = scratchBytes.subarray(0, 4).join('.')
+  if (textsIPv4.size >= CACHE_LIMIT) textsIPv4.clear()
+  textsIPv4.set(w0, text)
+  return text
+}
+
+interface IPv6Text {
+  w0: number
+  w1: number
+  w2: number
+  w3: number
+  scope: number
+  text: string
+}
+
+/** One text for each of 64 hashes: most programs see few IPv6 addresses at a time. */
+const textsIPv6 = new Array<IPv6Text | undefined>(64)
+
+/** Text of an IPv6 address (RFC 5952), with its scope when it is link-local, as dgram gives it. */
+export function formatIPv6(w0: number, w1: number, w2: number, w3: number, scope: number): string {
+  const hash = (w0 ^ w1 ^ w2 ^ w3 ^ (w3 >>> 24)) & 63
+  const known = textsIPv6[hash]
+  if (
+    known !== undefined &&
+    known.w3 === w3 &&
+    known.w2 === w2 &&
+    known.w1 === w1 &&
+    known.w0 === w0 &&
+    known.scope === scope
+  ) {
+    return known.text
+  }
+  scratchWords[0] = w0
+  scratchWords[1] = w1
+  scratchWords[2] = w2
+  scratchWords[3] = w3
+  const linkLocal = scratchBytes[0] === 0xfe && ((scratchBytes[1] as number) & 0xc0) === 0x80
+  let text = textOfGroups(Array.from({ length: 8 }, (_, index) => groupAt(index)))
+  if (!linkLocal || scope === 0) {
+    textsIPv6[hash] = { w0, w1, w2, w3, scope, text }
+  } else {
+    text += `%${binding.interfaceId(scope)}`
+  }
+  return text
+}
+
+const groupAt = (index: number): number =>
+  ((scratchBytes[index * 2] as number) << 8) | (scratchBytes[index * 2 + 1] as number)
+
+function textOfGroups(all: readonly number[]): string {
+  // The longest run of two or more zero groups becomes `::`, the first of equals (RFC 5952, 4.2).
+  let start = -1
+  let length = 1
+  for (let index = 0; index < 8; index++) {
+    let end = index
+    while (end < 8 && all[end] === 0) end++
+    if (end - index > length) {
+      start = index
+      length = end - index
+    }
+    if (end > index) index = end
+  }
+  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':')
+  if (start < 0) return hex(all)
+  // IPv4-compatible addresses have an IPv4 tail, as inet_ntop(3) writes them.
+  if (start === 0 && length === 6) return `::${scratchBytes.subarray(12).join('.')}`
+  return `${hex(all.slice(0, start))}::${hex(all.slice(start + length))}`
+}

@@ -1,0 +1,181 @@
+import { join } from 'node:path'
+import load from 'node-gyp-build'
+
+/** One socket in the addon. Numbers below zero are the platform's error codes, negated. */
+export interface Endpoint {
+  /** Who is told of readiness. */
+  owner: { onReady(status: number, events: number): void }
+  open(family: number, raw: boolean | number, protocol: number): number
+  borrow(descriptor: number): number
+  close(): number
+  bind(family: number, bytes: Uint8Array, port: number, scope: number): number
+  connect(family: number, bytes: Uint8Array, port: number, scope: number): number
+  disconnect(): number
+  /** Writes the address into receive slot 0. */
+  localAddress(): number
+  remoteAddress(): number
+  /** The value; report.status says whether it could be read. */
+  getOption(option: number): number
+  setOption(option: number, value: number): number
+  /** Returns the fields that the kernel does not tell. */
+  enableReceive(fields: number): number
+  waitReadable(milliseconds: number): boolean
+  send(count: number, data: Uint8Array | readonly Uint8Array[]): number
+  receive(
+    count: number,
+    length: number,
+    controlLength: number,
+    wantRecords: number,
+    small: Uint8Array,
+    smallUsed: number,
+    large: Uint8Array,
+    largeUsed: number,
+  ): number
+  pack(
+    first: number,
+    count: number,
+    small: Uint8Array,
+    smallUsed: number,
+    large: Uint8Array,
+    largeUsed: number,
+  ): number
+  watch(events: number): number
+  setHold(hold: number): number
+  family(): number
+  raw(): number
+  descriptor(): number
+  segmentation(): number
+}
+
+type Layout = Readonly<Record<string, number>>
+
+interface Binding {
+  readonly layout: {
+    readonly send: Layout
+    readonly receive: Layout
+    readonly report: Layout
+    readonly slotCount: number
+    readonly sendControlArena: number
+    readonly receiveStride: number
+    readonly recordStride: number
+    readonly receiveControlRoom: number
+    readonly maxBuffers: number
+  }
+  readonly kernel: {
+    readonly send: FieldMasks
+    readonly emulated: FieldMasks
+    readonly receive: FieldMasks
+    readonly sendFlags: number
+    readonly sourceNeedsWildcard: boolean
+    readonly interfaceDiscardsSource: boolean
+    readonly completesSends: boolean
+  }
+  readonly Endpoint: new () => Endpoint
+  initialize(
+    sendSlots: ArrayBuffer,
+    sendRecords: ArrayBuffer,
+    receiveSlots: ArrayBuffer,
+    receiveData: ArrayBuffer,
+    receiveRecords: ArrayBuffer,
+    report: ArrayBuffer,
+    dispatch: (this: Endpoint, endpoint: Endpoint, status: number, events: number) => void,
+  ): void
+  setMaxSegments(count: number): void
+  identity(descriptor: number): number
+  interfaceIndex(name: string): number
+  interfaceId(index: number): string
+  findHandle(ref: () => void, unref: () => void): number | null | undefined
+}
+
+/** Field bits, by family. */
+export interface FieldMasks {
+  readonly IPv4: number
+  readonly IPv6: number
+}
+
+export const binding = load(join(__dirname, '..')) as Binding
+
+const { layout } = binding
+
+/** The memory that both sides share; src/slot.h says how it is laid out. */
+export const sendSlotMemory = new ArrayBuffer(layout.slotCount * offsetOf(layout.send, 'slotSize'))
+export const sendRecordMemory = new ArrayBuffer(layout.sendControlArena)
+export const receiveSlotMemory = new ArrayBuffer(layout.slotCount * offsetOf(layout.receive, 'slotSize'))
+export const receiveRecordMemory = new ArrayBuffer(layout.slotCount * layout.recordStride)
+const reportMemory = new ArrayBuffer(offsetOf(layout.report, 'slotSize'))
+
+binding.initialize(
+  sendSlotMemory,
+  sendRecordMemory,
+  receiveSlotMemory,
+  new ArrayBuffer(layout.slotCount * layout.receiveStride),
+  receiveRecordMemory,
+  reportMemory,
+  (endpoint, status, events) => {
+    endpoint.owner.onReady(status, events)
+  },
+)
+
+/** An offset of the layout; a name that the addon does not know means that the two sides do not belong together. */
+export function offsetOf(part: Layout, name: string): number {
+  const offset = part[name]
+  if (offset === undefined) throw new Error(`The addon and the library do not belong together: no ${name}`)
+  return offset
+}
+
+const reportWords = new Int32Array(reportMemory)
+const statusIndex = offsetOf(layout.report, 'status') >> 2
+const waitIndex = offsetOf(layout.report, 'wait') >> 2
+const packedIndex = offsetOf(layout.report, 'packed') >> 2
+const smallUsedIndex = offsetOf(layout.report, 'smallUsed') >> 2
+const largeUsedIndex = offsetOf(layout.report, 'largeUsed') >> 2
+
+/** What a call tells beside its return value. */
+export const report = {
+  status: (): number => reportWords[statusIndex] as number,
+  wait: (): number => reportWords[waitIndex] as number,
+  packed: (): number => reportWords[packedIndex] as number,
+  smallUsed: (): number => reportWords[smallUsedIndex] as number,
+  largeUsed: (): number => reportWords[largeUsedIndex] as number,
+}
+
+/** src/slot.h: Field. */
+export const Field = {
+  source: 1 << 0,
+  interface: 1 << 1,
+  trafficClass: 1 << 2,
+  hopLimit: 1 << 3,
+  dontFragment: 1 << 4,
+  segmentSize: 1 << 5,
+  sendTime: 1 << 6,
+  control: 1 << 7,
+  destination: 1 << 8,
+  cast: 1 << 9,
+  timestamp: 1 << 10,
+} as const
+
+/** src/slot.h: SendFlag. */
+export const SendFlag = { dontRoute: 1, confirm: 2, partial: 4, oob: 8 } as const
+
+/** src/slot.h: Wait. */
+export const Wait = { none: 0, forRoom: 1, forBuffers: 2 } as const
+
+/** src/backend.h: Option. */
+export const Option = {
+  receiveBuffer: 0,
+  sendBuffer: 1,
+  reuseAddress: 2,
+  reusePort: 3,
+  ipv6Only: 4,
+  broadcast: 5,
+  hopLimit: 6,
+  trafficClassIPv4: 7,
+  trafficClassIPv6: 8,
+  dontFragment: 9,
+  sendTime: 10,
+  coalesce: 11,
+  segment: 12,
+} as const
+
+/** uv.h: UV_READABLE, UV_WRITABLE. */
+export const Readiness = { readable: 1, writable: 2 } as const

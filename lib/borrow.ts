@@ -1,0 +1,86 @@
+import dgram from 'node:dgram'
+import { binding } from './binding'
+import { fromNative, invalidArgType, invalidArgValue, invalidState, notRunning, outOfRange } from './errors'
+import { factsOf, Transport } from './transport'
+
+/** A socket that somebody else owns: a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
+export type Borrowable = dgram.Socket | number
+
+const sockets = new WeakMap<dgram.Socket, Transport>()
+const descriptors = new Map<number, { readonly identity: number; readonly transport: Transport }>()
+
+/** Numbers that nobody uses any more would be kept for ever. */
+const MOST_DESCRIPTORS = 1024
+
+/** The transport of a socket that somebody else owns. Its facts are read once, when it is first used. */
+export function borrow(socket: unknown): Transport {
+  if (typeof socket === 'number') return borrowDescriptor(socket)
+  if (socket instanceof dgram.Socket) return borrowDgram(socket)
+  throw invalidArgType('socket', ['Socket', 'dgram.Socket', 'number'], socket)
+}
+
+/** A descriptor; receiving from a dgram.Socket is its own affair. */
+export function borrowForReceiving(socket: unknown): Transport {
+  if (socket instanceof dgram.Socket) {
+    throw invalidArgValue('socket', socket, 'must not be a dgram.Socket, which receives by itself')
+  }
+  return borrow(socket)
+}
+
+const { ref, unref, getSendQueueCount } = dgram.Socket.prototype
+
+function borrowDgram(socket: dgram.Socket): Transport {
+  // Throws at once when the socket is closed, long before its 'close' event: its descriptor may be somebody else's.
+  try {
+    getSendQueueCount.call(socket)
+  } catch {
+    forget(socket)
+    throw notRunning()
+  }
+  const known = sockets.get(socket)
+  if (known !== undefined) return known
+  const descriptor = binding.findHandle(
+    () => ref.call(socket),
+    () => unref.call(socket),
+  )
+  if (descriptor === undefined) throw invalidState('The dgram socket has no handle in this thread')
+  if (descriptor === null) throw invalidState('The dgram socket is not bound')
+  const transport = borrowEndpoint(descriptor)
+  sockets.set(socket, transport)
+  socket.once('close', () => {
+    forget(socket)
+  })
+  return transport
+}
+
+function forget(socket: dgram.Socket): void {
+  sockets.get(socket)?.close()
+  sockets.delete(socket)
+}
+
+function borrowDescriptor(descriptor: number): Transport {
+  if (!Number.isInteger(descriptor)) throw outOfRange('socket', 'an integer', descriptor)
+  const most = process.platform === 'win32' ? Number.MAX_SAFE_INTEGER : 0x7fffffff
+  if (descriptor < 0 || descriptor > most) throw outOfRange('socket', `>= 0 && <= ${String(most)}`, descriptor)
+  const identity = binding.identity(descriptor)
+  const known = descriptors.get(descriptor)
+  if (known !== undefined) {
+    if (known.identity === identity) return known.transport
+    // The number is another socket's by now; what still waits for the old one goes out through its duplicate.
+    descriptors.delete(descriptor)
+  }
+  const transport = borrowEndpoint(descriptor)
+  if (descriptors.size >= MOST_DESCRIPTORS) descriptors.clear()
+  descriptors.set(descriptor, { identity, transport })
+  return transport
+}
+
+const nothing = (): void => undefined
+
+function borrowEndpoint(descriptor: number): Transport {
+  const endpoint = new binding.Endpoint()
+  const status = endpoint.borrow(descriptor)
+  if (status !== 0) throw fromNative(status, 'sendmsg')
+  const facts = { ...factsOf(endpoint), borrowed: true, sendTime: true, ignoreUnsupported: false }
+  return new Transport(endpoint, facts, { whole: false, wantControl: true }, nothing, nothing)
+}

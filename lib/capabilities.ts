@@ -1,0 +1,87 @@
+import { binding, Field, SendFlag, type FieldMasks } from './binding'
+import { fieldSupport } from './support'
+import type { Capabilities, FamilySupport, ReceiveInfoName, SendField, Support } from './types'
+
+let answer: Capabilities | undefined
+
+const sendFields: Readonly<Record<SendField, number>> = {
+  source: Field.source,
+  interface: Field.interface,
+  trafficClass: Field.trafficClass,
+  ecn: Field.trafficClass,
+  dscp: Field.trafficClass,
+  hopLimit: Field.hopLimit,
+  dontFragment: Field.dontFragment,
+  segmentSize: Field.segmentSize,
+  sendTime: Field.sendTime,
+  control: Field.control,
+}
+
+/** The bits that `createSocket({ receiveInfo })` asks the kernel for. */
+export const receiveFields: Readonly<Record<ReceiveInfoName, number>> = {
+  destination: Field.destination,
+  interface: Field.interface,
+  cast: Field.cast,
+  trafficClass: Field.trafficClass,
+  ecn: Field.trafficClass,
+  dscp: Field.trafficClass,
+  hopLimit: Field.hopLimit,
+  timestamp: Field.timestamp,
+  segmentSize: Field.segmentSize,
+  control: Field.control,
+}
+
+/**
+ * What this kernel does with each field, in each direction and family: `'kernel'`, `'emulated'` or `false`; and the
+ * limits. Tried at the first call over sockets of its own, on loopback; the answer is kept, and frozen.
+ */
+export function capabilities(): Capabilities {
+  answer ??= ask()
+  return answer
+}
+
+function ask(): Capabilities {
+  const { kernel, emulated, receive, maxSegments } = fieldSupport()
+  const send = (bit: number): FamilySupport => ({
+    IPv4: sendSupport(bit, 'IPv4', kernel, emulated),
+    IPv6: sendSupport(bit, 'IPv6', kernel, emulated),
+  })
+  const told = (bit: number): FamilySupport => ({
+    IPv4: receiveSupport(bit, receive.IPv4),
+    IPv6: receiveSupport(bit, receive.IPv6),
+  })
+  return deepFreeze({
+    platform: process.platform,
+    send: mapValues(sendFields, send),
+    receive: mapValues(receiveFields, told),
+    flags: mapValues(SendFlag, (bit) => (binding.kernel.sendFlags & bit) !== 0),
+    maxSegments,
+    // 65535 less the headers: RFC 768, RFC 791; an IPv6 payload length does not count the IPv6 header (RFC 8200, 3).
+    maxDatagram: { IPv4: 65507, IPv6: 65527 },
+    maxBatch: binding.layout.slotCount,
+    maxBuffers: binding.layout.maxBuffers,
+  })
+}
+
+function sendSupport(bit: number, name: 'IPv4' | 'IPv6', kernel: FieldMasks, emulated: FieldMasks): Support {
+  if (bit === Field.control) return 'kernel'
+  if ((kernel[name] & bit) !== 0) return 'kernel'
+  if ((emulated[name] & bit) !== 0 || bit === Field.segmentSize) return 'emulated'
+  return false
+}
+
+function receiveSupport(bit: number, told: number): Support {
+  return bit === Field.control || (told & bit) !== 0 ? 'kernel' : false
+}
+
+function mapValues<K extends string, V, R>(record: Readonly<Record<K, V>>, map: (value: V) => R): Record<K, R> {
+  const entries = Object.entries(record) as [K, V][]
+  return Object.fromEntries(entries.map(([key, value]) => [key, map(value)])) as Record<K, R>
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value) as unknown[]) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
+  }
+  return Object.freeze(value)
+}

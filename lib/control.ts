@@ -1,0 +1,78 @@
+import { binding, receiveRecordMemory, sendRecordMemory } from './binding'
+import { invalidArgType, outOfRange } from './errors'
+import type { ControlMessage } from './types'
+import { checkInteger, isUint8Array } from './validate'
+
+// src/slot.h: ControlRecord. Level, type, length, reserved, then the payload, padded to 8 bytes.
+const HEADER = 16
+const recordSpace = (length: number): number => HEADER + ((length + 7) & ~7)
+
+export const MAX_RECORDS = binding.layout.sendControlArena
+
+/** The records that the addon reads. */
+export const sharedRecords = new Uint8Array(sendRecordMemory)
+
+const received = new DataView(receiveRecordMemory)
+const receivedBytes = new Uint8Array(receiveRecordMemory)
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/** Checks `message.control` and writes it down as records. */
+export function encodeControl(control: unknown): Uint8Array {
+  if (!Array.isArray(control)) throw invalidArgType('message.control', 'Array', control)
+  const count = control.length
+  if (count * HEADER > MAX_RECORDS) {
+    throw outOfRange('message.control.length', `<= ${String(MAX_RECORDS / HEADER)}`, count)
+  }
+  const parts: Uint8Array[] = []
+  let size = 0
+  for (let index = 0; index < count; index++) {
+    const part = encodeOne(control[index], `message.control[${String(index)}]`)
+    parts.push(part)
+    size += part.byteLength
+    if (size > MAX_RECORDS) {
+      throw outOfRange('message.control', `at most ${String(MAX_RECORDS)} bytes with ${String(HEADER)} a message`, size)
+    }
+  }
+  const records = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    records.set(part, at)
+    at += part.byteLength
+  }
+  return records
+}
+
+function encodeOne(message: unknown, name: string): Uint8Array {
+  if (typeof message !== 'object' || message === null) throw invalidArgType(name, 'Object', message)
+  const { level, type, data } = message as Partial<ControlMessage>
+  checkInteger(level, `${name}.level`, -0x80000000, 0x7fffffff)
+  checkInteger(type, `${name}.type`, -0x80000000, 0x7fffffff)
+  if (!isUint8Array(data)) throw invalidArgType(`${name}.data`, 'Uint8Array', data)
+  const payload = new Uint8Array(data)
+  if (recordSpace(payload.byteLength) > MAX_RECORDS) {
+    throw outOfRange(`${name}.data.byteLength`, `<= ${String(MAX_RECORDS - HEADER)}`, payload.byteLength)
+  }
+  const record = new Uint8Array(recordSpace(payload.byteLength))
+  const view = new DataView(record.buffer)
+  view.setInt32(0, level, LITTLE_ENDIAN)
+  view.setInt32(4, type, LITTLE_ENDIAN)
+  view.setUint32(8, payload.byteLength, LITTLE_ENDIAN)
+  record.set(payload, HEADER)
+  return record
+}
+
+/** The control messages that the addon copied for one received message. */
+export function decodeControl(offset: number, length: number): ControlMessage[] {
+  const messages: ControlMessage[] = []
+  const end = offset + length
+  for (let at = offset; at < end; ) {
+    const size = received.getUint32(at + 8, LITTLE_ENDIAN)
+    messages.push({
+      level: received.getInt32(at, LITTLE_ENDIAN),
+      type: received.getInt32(at + 4, LITTLE_ENDIAN),
+      data: Buffer.from(receivedBytes.subarray(at + HEADER, at + HEADER + size)),
+    })
+    at += recordSpace(size)
+  }
+  return messages
+}

@@ -1,0 +1,119 @@
+import type dgram from 'node:dgram'
+import { borrow, borrowForReceiving } from './borrow'
+import { Socket, transportOf } from './socket'
+import type { Transport } from './transport'
+import type {
+  Message,
+  OutgoingMessage,
+  ReceiveManyOptions,
+  ReceiveManyRoom,
+  ReceiveOptions,
+  ReceiveRoom,
+  WaitOptions,
+} from './types'
+import { checkManyRoom, checkObject, checkRoom } from './validate'
+
+/** What can send: a socket of ours, a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
+export type SendingSocket = Socket | dgram.Socket | number
+
+/** What can receive: a socket of ours made with `pull: true`, or a raw descriptor or SOCKET number. */
+export type ReceivingSocket = Socket | number
+
+function sending(socket: SendingSocket): Transport {
+  return socket instanceof Socket ? socket[transportOf] : borrow(socket)
+}
+
+/**
+ * Sends one message with its control data: sendmsg(2), WSASendMsg. Waits while the kernel has no room, behind what
+ * waits already. The views are held meanwhile and must not be changed.
+ *
+ * @returns the bytes sent
+ * @throws (as a rejection, before anything is sent) TypeError and RangeError with Node's codes for bad arguments;
+ * SocketError ENOTSUP for a field that this kernel cannot honour. Later: SocketError with the system's code, ETIMEDOUT,
+ * ECANCELED when the socket closes; AbortError; ERR_INVALID_STATE when the data was detached or resized meanwhile
+ * @see sendmsg(2); https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsasendmsg
+ */
+export function sendmsg(socket: SendingSocket, message: OutgoingMessage, options?: WaitOptions): Promise<number> {
+  return attempt(() => sending(socket).sendmsg(message, options))
+}
+
+/**
+ * One immediate attempt.
+ *
+ * @returns the bytes sent (0 is an empty datagram that was sent); null when there is no room now, or when earlier sends
+ * still wait
+ * @throws as `sendmsg` rejects
+ */
+export function trySendmsg(socket: SendingSocket, message: OutgoingMessage): number | null {
+  return sending(socket).trySendmsg(message)
+}
+
+/**
+ * Sends many messages in order, as few system calls as there may be: sendmmsg(2). All are checked before the first is
+ * sent.
+ *
+ * @returns how many were sent: all
+ * @throws as `sendmsg`, at the first message that fails; `error.sent` tells how many went before it, and those after
+ * it are not sent
+ */
+export function sendmmsg(
+  socket: SendingSocket,
+  messages: readonly OutgoingMessage[],
+  options?: WaitOptions,
+): Promise<number> {
+  return attempt(() => sending(socket).sendmmsg(messages, options))
+}
+
+/**
+ * One immediate attempt with many messages.
+ *
+ * @returns how many the kernel took; 0: no room now
+ * @throws as `sendmsg` rejects, when a message is wrong or the first one fails
+ */
+export function trySendmmsg(socket: SendingSocket, messages: readonly OutgoingMessage[]): number {
+  return sending(socket).trySendmmsg(messages)
+}
+
+/**
+ * Receives one message with its control data: recvmsg(2), WSARecvMsg. Waits until there is one.
+ *
+ * @throws ERR_INVALID_STATE on a socket that gives its messages to listeners; SocketError, ECONNREFUSED on a connected
+ * socket whose peer is not there, ETIMEDOUT, ECANCELED when the socket closes; AbortError
+ * @see recvmsg(2); https://learn.microsoft.com/windows/win32/api/mswsock/nc-mswsock-lpfn_wsarecvmsg
+ */
+export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): Promise<Message> {
+  if (socket instanceof Socket) return socket.recvmsg(options)
+  return attempt(async () => {
+    checkObject(options, 'options')
+    const [message] = await borrowForReceiving(socket).receive(checkRoom(options, 1), 'recvmsg', options)
+    return message as Message
+  })
+}
+
+/** One immediate attempt: the message, or null when there is none. @throws as `recvmsg` rejects */
+export function tryRecvmsg(socket: ReceivingSocket, options: ReceiveRoom = {}): Message | null {
+  if (socket instanceof Socket) return socket.tryRecvmsg(options)
+  checkObject(options, 'options')
+  return borrowForReceiving(socket).tryReceive(checkRoom(options, 1))[0] ?? null
+}
+
+/** Receives what is there, at most `options.count` messages; waits until there is one. @throws as `recvmsg` */
+export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = {}): Promise<Message[]> {
+  if (socket instanceof Socket) return socket.recvmmsg(options)
+  return attempt(() => {
+    checkObject(options, 'options')
+    return borrowForReceiving(socket).receive(checkManyRoom(options), 'recvmmsg', options)
+  })
+}
+
+/** One immediate attempt: what is there, at most `options.count` messages. @throws as `recvmsg` rejects */
+export function tryRecvmmsg(socket: ReceivingSocket, options: ReceiveManyRoom = {}): Message[] {
+  if (socket instanceof Socket) return socket.tryRecvmmsg(options)
+  checkObject(options, 'options')
+  return borrowForReceiving(socket).tryReceive(checkManyRoom(options))
+}
+
+/** What a function that waits throws is its rejection. */
+async function attempt<T>(start: () => Promise<T>): Promise<T> {
+  return start()
+}

@@ -1,0 +1,138 @@
+import { binding, report, type Endpoint } from './binding'
+import { decodeControl } from './control'
+import { Present, receiveSlots } from './slots'
+import type { ControlMessage, Family, Message, MessageInfo } from './types'
+import type { Room } from './validate'
+
+const SMALL_CHUNK = 8 * 1024
+const LARGE_CHUNK = 64 * 1024
+/** src/slot.h: kSmallMessage. A message that a program keeps holds its whole chunk alive. */
+const SMALL_MESSAGE = 512
+
+const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
+
+/** What the kernel told of the message in one receive slot. All messages have the same shape. */
+class Info implements MessageInfo {
+  readonly address: string
+  readonly family: Family
+  readonly port: number
+  readonly size: number
+  readonly destination: string | undefined
+  readonly interface: number | undefined
+  readonly cast: 'unicast' | 'multicast' | 'broadcast' | undefined
+  readonly trafficClass: number | undefined
+  readonly ecn: number | undefined
+  readonly dscp: number | undefined
+  readonly hopLimit: number | undefined
+  readonly timestamp: bigint | undefined
+  readonly segmentSize: number | undefined
+  readonly truncated: boolean
+  readonly controlTruncated: boolean
+  readonly control: ControlMessage[] | undefined
+
+  constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
+    const present = receiveSlots.present(slot)
+    const trafficClass = (present & Present.trafficClass) === 0 ? undefined : receiveSlots.trafficClass(slot)
+    this.address = receiveSlots.address(slot)
+    this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
+    this.port = receiveSlots.port(slot)
+    this.size = size
+    this.destination = receiveSlots.destination(slot)
+    this.interface = (present & Present.interface) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
+    this.cast = CASTS[receiveSlots.cast(slot)]
+    this.trafficClass = trafficClass
+    this.ecn = trafficClass === undefined ? undefined : trafficClass & 0x03
+    this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
+    this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(slot)
+    this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.timestamp(slot)
+    const segmentSize = receiveSlots.segmentSize(slot)
+    this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
+    this.truncated = (present & Present.truncated) !== 0
+    this.controlTruncated = (present & Present.controlTruncated) !== 0
+    this.control = wantControl
+      ? decodeControl(receiveSlots.controlOffset(slot), receiveSlots.controlLength(slot))
+      : undefined
+  }
+}
+
+class ReceivedMessage extends Info implements Message {
+  readonly data: Buffer
+
+  constructor(slot: number, data: Buffer, whole: boolean, wantControl: boolean) {
+    super(slot, data.byteLength, whole, wantControl)
+    this.data = data
+  }
+}
+
+/** Memory that received messages are packed into; a full one is left to those who hold its messages. */
+class Chunk {
+  memory: Buffer
+  used = 0
+
+  constructor(readonly size: number) {
+    this.memory = Buffer.allocUnsafeSlow(size)
+  }
+
+  renew(): void {
+    this.memory = Buffer.allocUnsafeSlow(this.size)
+    this.used = 0
+  }
+}
+
+const small = new Chunk(SMALL_CHUNK)
+const large = new Chunk(LARGE_CHUNK)
+const chunks = [small, large] as const
+
+/** Which messages a socket's owner gets, and what of them. */
+export interface ReceiveStyle {
+  /** Trains that the kernel coalesced are handed out whole. */
+  readonly whole: boolean
+  readonly wantControl: boolean
+}
+
+/**
+ * One recvmmsg: appends what came to `messages`, as many as were asked for, or more where trains are split. Returns 0
+ * or the native error, negated; when nothing came nothing is appended.
+ */
+export function receiveInto(messages: Message[], endpoint: Endpoint, room: Room, style: ReceiveStyle): number {
+  const count = Math.min(room.count, binding.layout.slotCount)
+  const received = endpoint.receive(
+    count,
+    room.length,
+    room.controlLength,
+    style.wantControl ? 1 : 0,
+    small.memory,
+    small.used,
+    large.memory,
+    large.used,
+  )
+  if (received <= 0) return received
+  let first = 0
+  for (;;) {
+    const packed = report.packed()
+    small.used = report.smallUsed()
+    large.used = report.largeUsed()
+    for (let slot = first; slot < packed; slot++) append(messages, slot, style)
+    if (packed >= received) return 0
+    ;(receiveSlots.size(packed) < SMALL_MESSAGE ? small : large).renew()
+    first = packed
+    endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
+  }
+}
+
+function append(messages: Message[], slot: number, style: ReceiveStyle): void {
+  const { memory } = chunks[receiveSlots.chunk(slot) as 0 | 1]
+  const start = receiveSlots.offset(slot)
+  const size = receiveSlots.size(slot)
+  const segmentSize = receiveSlots.segmentSize(slot)
+  if (segmentSize === 0 || style.whole) {
+    messages.push(new ReceivedMessage(slot, memory.subarray(start, start + size), style.whole, style.wantControl))
+    return
+  }
+  for (let at = start; at < start + size; at += segmentSize) {
+    const segment = memory.subarray(at, Math.min(at + segmentSize, start + size))
+    // A small one must not hold the whole train: Buffer.from copies into Node's own 8 kB pool.
+    const data = segment.byteLength < SMALL_MESSAGE ? Buffer.from(segment) : segment
+    messages.push(new ReceivedMessage(slot, data, false, style.wantControl))
+  }
+}

@@ -1,0 +1,20 @@
+import type { MessageInfo, OutgoingMessage } from './types'
+import { checkObject } from './validate'
+
+const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i
+
+/**
+ * Where to answer a datagram, and where from: spread it into the answer. `source` is left out when the datagram was
+ * multicast or broadcast (RFC 1122, 3.2.1.3: such an address is never a source); the interface is kept for link-local peers.
+ */
+export function replyTo(
+  info: Pick<MessageInfo, 'address' | 'port' | 'destination' | 'cast' | 'interface'>,
+): Pick<OutgoingMessage, 'address' | 'port' | 'source' | 'interface'> {
+  checkObject(info, 'info')
+  const { address, port, destination, cast } = info
+  const reply: Pick<OutgoingMessage, 'address' | 'port' | 'source' | 'interface'> = { address }
+  if (port !== 0) reply.port = port
+  if (destination !== undefined && (cast === undefined || cast === 'unicast')) reply.source = destination
+  if (info.interface !== undefined && LINK_LOCAL.test(address)) reply.interface = info.interface
+  return reply
+}

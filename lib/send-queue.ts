@@ -1,0 +1,437 @@
+import { binding, report, Wait, type Endpoint } from './binding'
+import { MAX_RECORDS, sharedRecords } from './control'
+import { encode, type Encoded, type SendContext } from './encode'
+import { fromNative, invalidState, type ErrorPlace, type SocketError } from './errors'
+import { SEND_SLOT_SIZE, SendSlots, sharedSlots } from './slots'
+import type { OutgoingMessage } from './types'
+
+const { slotCount } = binding.layout
+
+/** Messages that are written down and go to the kernel in one call. */
+class Block implements Encoded {
+  readonly views: Uint8Array[] = []
+  readonly records: (Uint8Array | undefined)[] = []
+  readonly places: (Readonly<ErrorPlace> | undefined)[] = []
+  count = 0
+  /** Bytes of records. */
+  recordSize = 0
+
+  constructor(readonly slots: SendSlots) {}
+
+  clear(): void {
+    this.views.length = 0
+    this.records.length = 0
+    this.places.length = 0
+    this.count = 0
+    this.recordSize = 0
+  }
+}
+
+const sharedBlock = new Block(sharedSlots)
+/** While a message is written down its own code runs (getters, proxies), and that can send, too. */
+let sharedBlockBusy = false
+
+const freshBlock = (): Block => new Block(new SendSlots(new ArrayBuffer(slotCount * SEND_SLOT_SIZE)))
+
+/** How far a call got. */
+interface Submitted {
+  /** Messages that the kernel took whole. */
+  readonly taken: number
+  /** The native error of the next one, negated; 0: there is no room. */
+  readonly status: number
+  readonly wait: number
+}
+
+/** Who waits for messages: one sendmsg or sendmmsg. Its messages stand in the queue one after the other. */
+export abstract class Waiter {
+  /** The call in the words of its error. */
+  abstract readonly syscall: string
+  /** Messages that still wait. */
+  left = 0
+  /** Messages that the kernel took. */
+  taken = 0
+  /** Bytes of the last of them. */
+  bytes = 0
+  /** Sequence number of the first message that still waits. */
+  first = 0
+  abstract done(): void
+  abstract failed(error: Error): void
+}
+
+/** For the rest of a train whose start was taken by an immediate call: nobody waits for it. */
+class Nobody extends Waiter {
+  readonly syscall = 'sendmsg'
+  constructor(readonly failed: (error: Error) => void) {
+    super()
+  }
+  done(): void {
+    // It was reported as sent when its start was.
+  }
+}
+
+/** One message that waits. */
+interface Waiting {
+  readonly slot: Uint8Array
+  readonly views: readonly Uint8Array[]
+  readonly lengths: readonly number[]
+  readonly size: number
+  readonly records: Uint8Array | undefined
+  readonly place: Readonly<ErrorPlace> | undefined
+  readonly waiter: Waiter
+}
+
+/** Messages that are sent in one turn of the loop at most, so that one socket starves nobody. */
+const TURN = 4 * slotCount
+/** After ENOBUFS, which nothing tells the end of. Milliseconds. */
+const FIRST_PAUSE = 1
+const LONGEST_PAUSE = 64
+const COMPACT_AT = 1024
+
+/**
+ * Sends on one socket, in order. What the kernel has no room for waits here: its views are held, and their memory is
+ * looked at again when it is sent.
+ */
+export class SendQueue {
+  private waiting: (Waiting | undefined)[] = []
+  private head = 0
+  /** Sequence number of waiting[0]. */
+  private base = 0
+  private messages = 0
+  private bytes = 0
+  private pause: NodeJS.Timeout | undefined
+  private pauseTime = FIRST_PAUSE
+  private holds = true
+
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly context: SendContext,
+    /** Told when `watchesWritable` may have changed. */
+    private readonly changed: () => void,
+    /** Told of an error that no call is there to report. */
+    private readonly lost: (error: Error) => void,
+  ) {}
+
+  /** Messages that wait. */
+  get count(): number {
+    return this.messages
+  }
+
+  /** Bytes that wait. */
+  get size(): number {
+    return this.bytes
+  }
+
+  /** Whether this queue waits for the socket to be writable. */
+  get watchesWritable(): boolean {
+    return this.messages > 0 && this.pause === undefined
+  }
+
+  /**
+   * One message: the bytes sent, or null when there is no room now, or others wait. Then it waits, if `waiter` is
+   * given. A train whose start was taken is sent, and its rest waits in any case.
+   */
+  sendOne(message: OutgoingMessage, prepare: () => void, createWaiter?: () => Waiter): number | null {
+    const block = encodeOne(message, this.context)
+    try {
+      prepare()
+      if (this.messages > 0) {
+        if (createWaiter !== undefined) this.add(block, 0, 1, createWaiter())
+        return null
+      }
+      const { taken, status, wait } = this.submit(block)
+      if (taken === 1) return block.slots.sent(0)
+      if (status !== 0) throw fromNative(status, 'sendmsg', block.places[0])
+      const started = block.slots.progress(0) > 0
+      if (!started && createWaiter === undefined) return null
+      this.add(block, 0, 1, createWaiter?.() ?? new Nobody(this.lost))
+      this.startWaiting(wait)
+      return createWaiter === undefined ? block.views.reduce((sum, view) => sum + view.byteLength, 0) : null
+    } finally {
+      block.clear()
+    }
+  }
+
+  /** Many messages: how many the kernel took now. The others wait, if `createWaiter` is given. */
+  sendMany(messages: readonly OutgoingMessage[], prepare: () => void, createWaiter?: (taken: number) => Waiter): number {
+    const blocks = encodeAll(messages, this.context)
+    let taken = 0
+    let waiter: Waiter | undefined
+    let wait: number = Wait.none
+    try {
+      prepare()
+      for (const block of blocks) {
+        let from = 0
+        if (this.messages === 0) {
+          const submitted = this.submit(block)
+          from = submitted.taken
+          taken += from
+          if (from === block.count) continue
+          if (submitted.status !== 0) {
+            if (taken > 0 && createWaiter === undefined) return taken
+            throw failedAfter(taken, fromNative(submitted.status, 'sendmmsg', block.places[from]))
+          }
+          wait = submitted.wait
+          if (createWaiter === undefined && block.slots.progress(from) > 0) {
+            this.add(block, from, from + 1, new Nobody(this.lost))
+            this.startWaiting(wait)
+            return taken + 1
+          }
+        }
+        if (createWaiter === undefined) return taken
+        waiter ??= createWaiter(taken)
+        this.add(block, from, block.count, waiter)
+      }
+      if (wait !== Wait.none) this.startWaiting(wait)
+      return taken
+    } finally {
+      for (const block of blocks) block.clear()
+    }
+  }
+
+  /** Takes what a waiter still waits for out of the queue: it is never sent. */
+  remove(waiter: Waiter): void {
+    for (let index = waiter.first - this.base; waiter.left > 0; index++) {
+      this.messages--
+      this.bytes -= this.waiting[index]?.size ?? 0
+      this.waiting[index] = undefined
+      waiter.left--
+    }
+    if (this.messages === 0) this.stopWaiting()
+  }
+
+  /** Fails all that waits. */
+  clear(error: () => SocketError): void {
+    const { waiting, head } = this
+    this.base += waiting.length
+    this.waiting = []
+    this.head = 0
+    this.messages = 0
+    this.bytes = 0
+    this.stopWaiting()
+    let last: Waiter | undefined
+    for (let index = head; index < waiting.length; index++) {
+      const waiter = waiting[index]?.waiter
+      if (waiter === undefined || waiter === last) continue
+      last = waiter
+      waiter.left = 0
+      waiter.failed(failedAfter(waiter.taken, error()))
+    }
+  }
+
+  /** Sends what waits, as far as there is room. Returns whether anything was settled. */
+  drain(): boolean {
+    let moved = false
+    for (let turn = 0; turn < TURN && this.messages > 0; ) {
+      const batch = this.load()
+      if (batch.length === 0) continue // what stood there could not be sent any more
+      const data = batch.flatMap(({ views }) => views)
+      const taken = this.endpoint.send(batch.length, data.length === 1 ? (data[0] as Uint8Array) : data)
+      const status = report.status()
+      const wait = report.wait()
+      turn += taken + 1
+      moved ||= taken > 0 || status !== 0
+      for (let index = 0; index < taken; index++) this.settleHead(sharedSlots.sent(index))
+      if (taken === batch.length) continue
+      const next = batch[taken] as Waiting
+      if (status !== 0) {
+        this.fail(next.waiter, fromNative(status, next.waiter.syscall, next.place))
+        continue
+      }
+      // How far a train has come, and whether it goes without offload.
+      next.slot.set(sharedSlots.bytes.subarray(taken * SEND_SLOT_SIZE, (taken + 1) * SEND_SLOT_SIZE))
+      if (wait === Wait.forBuffers) this.pauseAWhile()
+      break
+    }
+    if (moved) this.pauseTime = FIRST_PAUSE
+    if (this.messages === 0) this.stopWaiting()
+    return moved
+  }
+
+  /** Waits for a while where readiness tells nothing. */
+  pauseAWhile(): void {
+    if (this.pause !== undefined || this.messages === 0) return
+    this.pause = setTimeout(() => {
+      this.pause = undefined
+      this.drain()
+      this.changed()
+    }, this.pauseTime)
+    if (!this.holds) this.pause.unref()
+    this.pauseTime = Math.min(this.pauseTime * 2, LONGEST_PAUSE)
+    this.changed()
+  }
+
+  /** Whether waiting keeps the event loop alive. */
+  hold(on: boolean): void {
+    this.holds = on
+    if (on) this.pause?.ref()
+    else this.pause?.unref()
+  }
+
+  private submit(block: Block): Submitted {
+    const foreign = block.slots !== sharedSlots
+    const saved = foreign && sharedBlockBusy ? sharedSlots.bytes.slice() : undefined
+    if (foreign) sharedSlots.copyFrom(block.slots, block.count)
+    loadRecords(block.records, block.count)
+    try {
+      const { views } = block
+      const taken = this.endpoint.send(block.count, views.length === 1 ? (views[0] as Uint8Array) : views)
+      return { taken, status: report.status(), wait: report.wait() }
+    } finally {
+      if (foreign) block.slots.copyFrom(sharedSlots, block.count)
+      if (saved !== undefined) sharedSlots.bytes.set(saved)
+    }
+  }
+
+  private add(block: Block, from: number, to: number, waiter: Waiter): void {
+    if (waiter.left === 0) waiter.first = this.base + this.waiting.length
+    let view = 0
+    for (let index = 0; index < to; index++) {
+      const views = block.slots.bufferCount(index)
+      view += views
+      if (index < from) continue
+      const own = block.views.slice(view - views, view)
+      const lengths = own.map((part) => part.byteLength)
+      const size = lengths.reduce((sum, length) => sum + length, 0)
+      const slot = block.slots.bytes.slice(index * SEND_SLOT_SIZE, (index + 1) * SEND_SLOT_SIZE)
+      const records = block.records[index]
+      this.waiting.push({ slot, views: own, lengths, size, records, place: block.places[index], waiter })
+      this.messages++
+      this.bytes += size
+      waiter.left++
+    }
+  }
+
+  /** Writes the first messages that wait into the shared slots. What changed meanwhile fails. */
+  private load(): Waiting[] {
+    const batch: Waiting[] = []
+    const records: (Uint8Array | undefined)[] = []
+    let recordSize = 0
+    for (let index = this.head; index < this.waiting.length && batch.length < slotCount; index++) {
+      const entry = this.waiting[index]
+      if (entry === undefined) continue
+      if (!entry.views.every((view, at) => view.byteLength === entry.lengths[at])) {
+        // Those before it go first.
+        if (batch.length > 0) break
+        this.fail(entry.waiter, invalidState('The data was detached or resized while it waited to be sent'))
+        break
+      }
+      recordSize += entry.records?.byteLength ?? 0
+      if (recordSize > MAX_RECORDS) break
+      sharedSlots.bytes.set(entry.slot, batch.length * SEND_SLOT_SIZE)
+      records.push(entry.records)
+      batch.push(entry)
+    }
+    loadRecords(records, batch.length)
+    return batch
+  }
+
+  private settleHead(bytes: number): void {
+    while (this.waiting[this.head] === undefined) this.head++
+    const { waiter, size } = this.waiting[this.head] as Waiting
+    this.waiting[this.head++] = undefined
+    this.messages--
+    this.bytes -= size
+    waiter.first = this.base + this.head
+    waiter.left--
+    waiter.taken++
+    waiter.bytes = bytes
+    this.compact()
+    if (waiter.left === 0) waiter.done()
+  }
+
+  private fail(waiter: Waiter, error: Error): void {
+    this.remove(waiter)
+    waiter.failed(failedAfter(waiter.taken, error))
+  }
+
+  private compact(): void {
+    if (this.head < COMPACT_AT || this.head * 2 < this.waiting.length) return
+    this.waiting = this.waiting.slice(this.head)
+    this.base += this.head
+    this.head = 0
+  }
+
+  private startWaiting(wait: number): void {
+    if (wait === Wait.forBuffers) this.pauseAWhile()
+    else this.changed()
+  }
+
+  private stopWaiting(): void {
+    clearTimeout(this.pause)
+    this.pause = undefined
+    this.changed()
+  }
+}
+
+function encodeOne(message: OutgoingMessage, context: SendContext): Block {
+  const shared = !sharedBlockBusy
+  const block = shared ? sharedBlock : freshBlock()
+  sharedBlockBusy = true
+  try {
+    encode(message, context, block, 0)
+    block.count = 1
+    return block
+  } catch (error) {
+    block.clear()
+    throw error
+  } finally {
+    if (shared) sharedBlockBusy = false
+  }
+}
+
+function encodeAll(messages: readonly OutgoingMessage[], context: SendContext): Block[] {
+  const shared = !sharedBlockBusy
+  const blocks: Block[] = []
+  sharedBlockBusy = true
+  try {
+    let block = shared ? sharedBlock : freshBlock()
+    const count = messages.length
+    for (let index = 0; index < count; index++) {
+      if (block.count === slotCount) block = freshBlock()
+      if (block.count === 0) blocks.push(block)
+      encode(messages[index] as OutgoingMessage, context, block, block.count)
+      block.count++
+      block.recordSize += block.records[block.count - 1]?.byteLength ?? 0
+      if (block.recordSize > MAX_RECORDS) block = moveLast(block, blocks)
+    }
+    return blocks
+  } catch (error) {
+    for (const block of blocks) block.clear()
+    throw error
+  } finally {
+    if (shared) sharedBlockBusy = false
+  }
+}
+
+/** The records of a block go to the kernel in one arena: moves the message that is too much to a block of its own. */
+function moveLast(from: Block, blocks: Block[]): Block {
+  const last = from.count - 1
+  const to = freshBlock()
+  const start = last * SEND_SLOT_SIZE
+  to.slots.bytes.set(from.slots.bytes.subarray(start, start + SEND_SLOT_SIZE))
+  to.views.push(...from.views.splice(from.views.length - to.slots.bufferCount(0)))
+  to.records.push(...from.records.splice(last))
+  to.places.push(...from.places.splice(last))
+  to.count = 1
+  to.recordSize = to.records[0]?.byteLength ?? 0
+  from.count = last
+  from.recordSize -= to.recordSize
+  blocks.push(to)
+  return to
+}
+
+/** Puts records into the shared arena, and says in the shared slots where. */
+function loadRecords(records: readonly (Uint8Array | undefined)[], count: number): void {
+  let offset = 0
+  for (let index = 0; index < count; index++) {
+    const own = records[index]
+    if (own === undefined) continue
+    sharedRecords.set(own, offset)
+    sharedSlots.setControl(index, offset, own.byteLength)
+    offset += own.byteLength
+  }
+}
+
+function failedAfter<E extends Error>(sent: number, error: E): E {
+  return Object.assign(error, { sent })
+}

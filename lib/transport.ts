@@ -1,0 +1,293 @@
+import { Option, Readiness, report, type Endpoint } from './binding'
+import type { ParsedAddress } from './address'
+import type { SendContext } from './encode'
+import { abortError, canceled, featureUnavailable, fromNative, invalidArgType, timedOut } from './errors'
+import { receiveInto, type ReceiveStyle } from './receive'
+import { SendQueue, Waiter } from './send-queue'
+import { receiveSlots } from './slots'
+import type { Message, OutgoingMessage, WaitOptions } from './types'
+import { checkWaitOptions, type Room } from './validate'
+
+/** What is known of a socket; `encode` reads it, its owner keeps it up to date. */
+export interface SocketFacts extends SendContext {
+  peer: ParsedAddress | undefined
+  local: ParsedAddress | undefined
+}
+
+/** A call that waits, until it is settled once. */
+class Pending {
+  private timer: NodeJS.Timeout | undefined
+  private readonly signal: AbortSignal | undefined
+  private readonly onAbort: (() => void) | undefined
+
+  /** `stop` is called with the reason when time is up or the signal aborts. */
+  constructor(options: WaitOptions | undefined, syscall: string, stop: (error: Error) => void) {
+    const { signal, timeout } = options ?? {}
+    if (timeout !== undefined) {
+      this.timer = setTimeout(() => {
+        stop(timedOut(syscall))
+      }, timeout)
+    }
+    if (signal !== undefined) {
+      this.signal = signal
+      this.onAbort = () => {
+        stop(abortError(signal.reason))
+      }
+      signal.addEventListener('abort', this.onAbort, { once: true })
+    }
+  }
+
+  settled(): void {
+    clearTimeout(this.timer)
+    if (this.onAbort !== undefined) this.signal?.removeEventListener('abort', this.onAbort)
+  }
+}
+
+/** A sendmsg or sendmmsg that waits for room. */
+class SendWaiter extends Waiter {
+  private readonly pending: Pending
+
+  constructor(
+    readonly syscall: 'sendmsg' | 'sendmmsg',
+    queue: SendQueue,
+    options: WaitOptions | undefined,
+    private readonly resolve: (result: number) => void,
+    private readonly reject: (error: Error) => void,
+    taken = 0,
+  ) {
+    super()
+    this.taken = taken
+    this.pending = new Pending(options, syscall, (error) => {
+      queue.remove(this)
+      this.failed(Object.assign(error, { sent: this.taken }))
+    })
+  }
+
+  done(): void {
+    this.pending.settled()
+    this.resolve(this.syscall === 'sendmsg' ? this.bytes : this.taken)
+  }
+
+  failed(error: Error): void {
+    this.pending.settled()
+    this.reject(error)
+  }
+}
+
+/** A recvmsg or recvmmsg that waits for messages. */
+interface Receiver {
+  readonly room: Room
+  readonly pending: Pending
+  resolve(messages: Message[]): void
+  reject(error: Error): void
+}
+
+/** One socket, ours or borrowed: sends and receives on its endpoint, and waits where the kernel makes it wait. */
+export class Transport {
+  readonly queue: SendQueue
+  /** Received and not yet handed out: the rest of a train, or of a batch whose listener threw. */
+  readonly ready: Message[] = []
+  /** Called when the socket is readable and nobody pulls. */
+  onReadable: (() => void) | undefined
+  private receivers: Receiver[] = []
+  private watched = 0
+  private closed = false
+  private updating = false
+
+  constructor(
+    readonly endpoint: Endpoint,
+    readonly facts: SocketFacts,
+    readonly style: ReceiveStyle,
+    /** Brings the socket into a state to send from (bound), or throws. */
+    private readonly prepare: () => void,
+    lost: (error: Error) => void,
+  ) {
+    this.queue = new SendQueue(endpoint, facts, () => {
+      this.watch()
+    }, lost)
+    endpoint.owner = this
+  }
+
+  trySendmsg(message: OutgoingMessage): number | null {
+    return this.queue.sendOne(message, this.prepare)
+  }
+
+  trySendmmsg(messages: readonly OutgoingMessage[]): number {
+    if (!Array.isArray(messages)) throw invalidArgType('messages', 'Array', messages)
+    return this.queue.sendMany(messages, this.prepare)
+  }
+
+  sendmsg(message: OutgoingMessage, options?: WaitOptions): Promise<number> {
+    return new Promise((resolve, reject) => {
+      checkWait(options)
+      const { queue } = this
+      const sent = queue.sendOne(message, this.prepare, () => new SendWaiter('sendmsg', queue, options, resolve, reject))
+      if (sent !== null) resolve(sent)
+    })
+  }
+
+  sendmmsg(messages: readonly OutgoingMessage[], options?: WaitOptions): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (!Array.isArray(messages)) throw invalidArgType('messages', 'Array', messages)
+      checkWait(options)
+      const { queue } = this
+      let waiter: SendWaiter | undefined
+      const sent = queue.sendMany(messages, this.prepare, (taken) => {
+        waiter = new SendWaiter('sendmmsg', queue, options, resolve, reject, taken)
+        return waiter
+      })
+      if (waiter === undefined) resolve(sent)
+    })
+  }
+
+  /** Messages that are there now, as many as `room` asks for. */
+  tryReceive(room: Room): Message[] {
+    if (this.receivers.length > 0) return []
+    return this.takeReceived(room)
+  }
+
+  receive(room: Room, syscall: string, options?: WaitOptions): Promise<Message[]> {
+    return new Promise((resolve, reject) => {
+      checkWait(options)
+      const now = this.tryReceive(room)
+      if (now.length > 0) {
+        resolve(now)
+        return
+      }
+      const receiver: Receiver = {
+        room,
+        resolve,
+        reject,
+        pending: new Pending(options, syscall, (error) => {
+          this.receivers = this.receivers.filter((other) => other !== receiver)
+          receiver.pending.settled()
+          reject(error)
+          this.watch()
+        }),
+      }
+      this.receivers.push(receiver)
+      this.watch()
+    })
+  }
+
+  /** Settles what waits and closes the endpoint; a borrowed socket stays open. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.queue.clear(() => canceled('sendmsg'))
+    const { receivers } = this
+    this.receivers = []
+    this.ready.length = 0
+    for (const receiver of receivers) {
+      receiver.pending.settled()
+      receiver.reject(canceled('recvmsg'))
+    }
+    this.endpoint.close()
+  }
+
+  hold(on: boolean): void {
+    this.endpoint.setHold(on ? 1 : 0)
+    this.queue.hold(on)
+  }
+
+  /** Watches the descriptor for what is waited for. */
+  watch(): void {
+    if (this.closed || this.updating) return
+    const reads = this.onReadable !== undefined || this.receivers.length > 0
+    const events = (reads ? Readiness.readable : 0) | (this.queue.watchesWritable ? Readiness.writable : 0)
+    if (events === this.watched) return
+    if (events !== 0) checkLoop()
+    const status = this.endpoint.watch(events)
+    this.watched = status === 0 ? events : 0
+    if (status !== 0) throw fromNative(status, 'poll')
+  }
+
+  onReady(status: number, events: number): void {
+    // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
+    const failed = status < 0
+    if (failed) this.watched = 0
+    // What is settled meanwhile changes what to watch for; look once, at the end.
+    this.updating = true
+    let moved = false
+    try {
+      if (this.queue.watchesWritable && (failed || (events & Readiness.writable) !== 0)) moved = this.queue.drain()
+      if (failed || (events & Readiness.readable) !== 0) {
+        this.serveReceivers()
+        if (this.receivers.length === 0) this.onReadable?.()
+      }
+    } finally {
+      this.updating = false
+      // An error that no call fetches would be told of without end (the owner of a borrowed socket asked for IP_RECVERR).
+      if (failed && !moved && this.facts.borrowed) this.queue.pauseAWhile()
+      this.watch()
+    }
+  }
+
+  private serveReceivers(): void {
+    let receiver: Receiver | undefined
+    while ((receiver = this.receivers[0]) !== undefined) {
+      let messages: Message[]
+      try {
+        messages = this.takeReceived(receiver.room)
+      } catch (error) {
+        this.receivers.shift()
+        receiver.pending.settled()
+        receiver.reject(error as Error)
+        continue
+      }
+      if (messages.length === 0) return
+      this.receivers.shift()
+      receiver.pending.settled()
+      receiver.resolve(messages)
+    }
+  }
+
+  private takeReceived(room: Room): Message[] {
+    if (this.ready.length === 0) {
+      let status = receiveInto(this.ready, this.endpoint, room, this.style)
+      // What an earlier datagram of an unconnected socket met is nobody's answer (rule 6); it is told once.
+      if (status < 0 && this.facts.peer === undefined) status = receiveInto(this.ready, this.endpoint, room, this.style)
+      if (status < 0) throw fromNative(status, room.count === 1 ? 'recvmsg' : 'recvmmsg')
+    }
+    return this.ready.splice(0, room.count)
+  }
+}
+
+function checkWait(options: WaitOptions | undefined): void {
+  if (options === undefined) return
+  if (typeof options !== 'object' || (options as unknown) === null) throw invalidArgType('options', 'Object', options)
+  checkWaitOptions(options)
+  if (options.signal?.aborted === true) throw abortError(options.signal.reason)
+}
+
+/** Bun ends the process at uv_poll_init_socket: its libuv is a stub on POSIX. */
+function checkLoop(): void {
+  if ('bun' in process.versions && process.platform !== 'win32') {
+    throw featureUnavailable('waiting for a socket')
+  }
+}
+
+/** What the kernel says of a socket's addresses and options. */
+export function factsOf(endpoint: Endpoint): Omit<SocketFacts, 'sendTime' | 'ignoreUnsupported' | 'borrowed'> {
+  const family = endpoint.family() === 6 ? 6 : 4
+  const option = (number: number): number => {
+    const value = endpoint.getOption(number)
+    return report.status() === 0 ? value : 0
+  }
+  return {
+    family,
+    raw: endpoint.raw() !== 0,
+    ipv6Only: family === 6 && option(Option.ipv6Only) !== 0,
+    peer: endpoint.remoteAddress() === 0 ? slotAddress() : undefined,
+    local: endpoint.localAddress() === 0 ? slotAddress() : undefined,
+    trafficClass: {
+      4: option(Option.trafficClassIPv4) & 0xff,
+      6: family === 6 ? option(Option.trafficClassIPv6) & 0xff : 0,
+    },
+  }
+}
+
+/** The address that localAddress() or remoteAddress() left in receive slot 0. */
+export function slotAddress(): ParsedAddress {
+  return receiveSlots.parsed(0)
+}

@@ -1,0 +1,234 @@
+// macOS: ip(4), ip6(4), xnu's bsd/netinet/{in.h,ip_input.c,ip_output.c,udp_usrreq.c,in_tclass.c,
+// raw_ip.c}, bsd/netinet6/{ip6_input.c,ip6_output.c}, bsd/kern/uipc_syscalls.c.
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/utsname.h>
+
+#include "address.h"
+#include "broadcast.h"
+#include "each.h"
+#include "kernel.h"
+
+namespace datagram {
+namespace {
+
+// Darwin's major version: 23 is macOS 14, 24 is macOS 15.
+int DarwinVersion() {
+  utsname name;
+  return uname(&name) == 0 ? atoi(name.release) : 0;
+}
+const int kDarwin = DarwinVersion();
+
+bool ToMulticast(const SendSlot& slot) {
+  in_addr_t address;
+  std::memcpy(&address, slot.destination, sizeof address);
+  return slot.destinationFamily == kIPv4 && IN_MULTICAST(ntohl(address));
+}
+
+bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
+
+int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
+
+int DontFragment(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
+
+const SendControl kSend[] = {
+    // Its index beats its address, and either takes the binding and the peer off a socket
+    // (udp_usrreq.c, udp_check_pktinfo and udp_output).
+    {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
+     [](const SendSlot& slot, uint8_t* payload) {
+       in_pktinfo info = {};
+       info.ipi_ifindex = slot.interfaceIndex;
+       if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
+       Put(payload, info);
+     }},
+    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
+     [](const SendSlot& slot, uint8_t* payload) {
+       in6_pktinfo info = {};
+       info.ipi6_ifindex = slot.interfaceIndex;
+       if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
+       Put(payload, info);
+     }},
+    // Four bytes only: one of another size is passed over (in_tclass.c, so_tos_from_control).
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, DontFragment(slot)); }},
+};
+
+// IPv4 has control messages for neither (udp_usrreq.c, udp_output). An IPv6 socket takes no options
+// of IPPROTO_IP (ip6_output.c, ip6_ctloutput), and its IPV6_UNICAST_HOPS can't be put back for its
+// IPv4 traffic: a default of -1 becomes 255.
+const EmulatedField kEmulated[] = {
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimit, kIPv4,
+     [](const SendSlot& slot) { return !ToMulticast(slot); }},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimit, kIPv4,
+     [](const SendSlot& slot) { return ToMulticast(slot) || Connected(slot); }},
+    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAG, DontFragment, kIPv4},
+    // Reaches IPv4 since xnu-11215 (macOS 15); before, it is taken and does nothing there.
+    {kDontFragmentField, kIPv4, IPPROTO_IPV6, IPV6_DONTFRAG, DontFragment, kIPv6,
+     [](const SendSlot&) { return kDarwin >= 24; }},
+};
+
+const ReceiveControl kReceive[] = {
+    {IPPROTO_IP, IP_RECVPKTINFO, sizeof(in_pktinfo),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       in_pktinfo info;
+       std::memcpy(&info, payload, sizeof info);
+       SetDestination(slot, kIPv4, &info.ipi_addr);
+       SetInterface(slot, info.ipi_ifindex);
+     }},
+    // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4).
+    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       in6_pktinfo info;
+       std::memcpy(&info, payload, sizeof info);
+       SetDestinationUnmapped(slot, info.ipi6_addr);
+       SetInterface(slot, info.ipi6_ifindex);
+     }},
+    {IPPROTO_IP, IP_RECVTOS, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetTrafficClass(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetTrafficClass(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IP, IP_RECVTTL, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetHopLimit(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetHopLimit(slot, ReadInteger(payload, length));
+     }},
+    {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       timeval time;
+       std::memcpy(&time, payload, sizeof time);
+       SetTimestamp(slot, time.tv_sec, static_cast<int64_t>(time.tv_usec) * 1000);
+     }},
+};
+
+// Control data is taken when a datagram is queued: what is enabled later tells nothing of it.
+const ReceiveOption kReceiveOptions[] = {
+    {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP, IP_RECVPKTINFO},
+    {kDestination | kInterface | kCastField, kIPv6, IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVTOS},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVTCLASS},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_RECVTTL},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+    {kTimestamp, kNoFamily, SOL_SOCKET, SO_TIMESTAMP},
+};
+
+// reuseAddr is SO_REUSEPORT here, as for dgram (libuv, src/unix/udp.c, uv__sock_reuseaddr); for
+// reusePort's balancing there is nothing (src/unix/core.c, uv__sock_reuseport).
+const OptionRow kOptionRows[] = {
+    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
+    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEPORT, nullptr, nullptr},
+    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
+    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
+    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
+    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
+    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG, nullptr, nullptr},
+};
+
+// Private system calls (bsd/sys/socket_private.h): in no header, and to be missing one day. Older
+// kernels lose the count of what was sent on most errors, and of received control data the length;
+// from Darwin 23 on both work as far as they are used here.
+using SendMessages = ssize_t (*)(int, const MultiHeader*, unsigned, int);
+using ReceiveMessages = ssize_t (*)(int, const MultiHeader*, unsigned, int);
+static_assert(offsetof(MultiHeader, msg_len) == sizeof(msghdr), "struct msghdr_x");
+
+template <typename Function>
+Function LookUp(const char* name) {
+  return kDarwin >= 23 ? reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name)) : nullptr;
+}
+const auto kSendMessages = LookUp<SendMessages>("sendmsg_x");
+const auto kReceiveMessages = LookUp<ReceiveMessages>("recvmsg_x");
+
+bool SameBytes(const void* one, const void* other, size_t length) {
+  return length == 0 || std::memcmp(one, other, length) == 0;
+}
+
+size_t LengthOf(const msghdr& header) {
+  size_t length = 0;
+  for (int index = 0; index < header.msg_iovlen; index++) length += header.msg_iov[index].iov_len;
+  return length;
+}
+
+// sendmsg_x answers -1 for errors other than lack of room, however much was sent before. Datagrams
+// with the same name and control data meet such an error with the first of them or not at all.
+bool Alike(const MultiHeader* headers, unsigned count) {
+  const msghdr& first = headers[0].msg_hdr;
+  for (unsigned index = 0; index < count; index++) {
+    const msghdr& header = headers[index].msg_hdr;
+    if (header.msg_namelen != first.msg_namelen || header.msg_controllen != first.msg_controllen ||
+        !SameBytes(header.msg_name, first.msg_name, first.msg_namelen) ||
+        !SameBytes(header.msg_control, first.msg_control, first.msg_controllen) ||
+        LengthOf(header) == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// recvmsg_x does not say which datagrams it has cut off: it is for rooms that any datagram fits in.
+bool Roomy(const MultiHeader* headers, unsigned count) {
+  for (unsigned index = 0; index < count; index++) {
+    const msghdr& header = headers[index].msg_hdr;
+    if (LengthOf(header) < kMaxDatagram) return false;
+    // Where no control data comes its length may stay as it was: a zeroed header ends the list.
+    if (header.msg_controllen >= sizeof(cmsghdr)) {
+      std::memset(header.msg_control, 0, sizeof(cmsghdr));
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+const Kernel kKernel = {
+    TableOf(kSend),
+    TableOf(kReceive),
+    TableOf(kReceiveOptions),
+    TableOf(kEmulated),
+    kDontRoute,
+    /* source_needs_wildcard */ true,
+    /* interface_discards_source */ true,
+    /* no_buffers_means_wait */ true,
+    /* complete */ WorkOutCast,
+    /* interface_needs_wildcard */ true,
+    // raw_ip.c, rip_output: of the control messages it takes the traffic class.
+    /* dropped_by_raw_ipv4 */ kSource | kInterface,
+};
+
+const Table<OptionRow> kOptions = TableOf(kOptionRows);
+
+int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  if (kSendMessages == nullptr || flags != MSG_DONTWAIT || !Alike(headers, count)) {
+    return SendEach(descriptor, headers, count, flags);
+  }
+  return static_cast<int>(kSendMessages(descriptor, headers, count, flags));
+}
+
+int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  if (kReceiveMessages == nullptr || flags != MSG_DONTWAIT || !Roomy(headers, count)) {
+    return ReceiveEach(descriptor, headers, count, flags);
+  }
+  return static_cast<int>(kReceiveMessages(descriptor, headers, count, flags));
+}
+
+int NativeFlags(uint8_t flags) { return flags & kDontRoute ? MSG_DONTROUTE : 0; }
+
+}  // namespace datagram

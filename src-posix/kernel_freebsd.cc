@@ -1,0 +1,177 @@
+// FreeBSD: ip(4), ip6(4), setsockopt(2),
+// sys/netinet/{ip_input.c,ip_output.c,udp_usrreq.c,raw_ip.c},
+// sys/netinet6/{ip6_input.c,ip6_output.c}, lib/libc/gen/{sendmmsg.c,recvmmsg.c}.
+// clang-format off
+#include <sys/types.h>  // what net/if_dl.h wants to have first
+// clang-format on
+#include <net/if_dl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "address.h"
+#include "broadcast.h"
+#include "kernel.h"
+
+namespace datagram {
+namespace {
+
+bool ToMulticast(const SendSlot& slot) {
+  in_addr_t address;
+  std::memcpy(&address, slot.destination, sizeof address);
+  return slot.destinationFamily == kIPv4 && IN_MULTICAST(ntohl(address));
+}
+
+bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
+
+int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
+
+int DontFragment(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
+
+const SendControl kSend[] = {
+    // Takes no interface. On a socket that is bound to an address it is EINVAL (udp_usrreq.c).
+    {kSource, kIPv4, IPPROTO_IP, IP_SENDSRCADDR, sizeof(in_addr),
+     [](const SendSlot& slot, uint8_t* payload) {
+       std::memcpy(payload, slot.source, sizeof(in_addr));
+     }},
+    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
+     [](const SendSlot& slot, uint8_t* payload) {
+       in6_pktinfo info = {};
+       info.ipi6_ifindex = slot.interfaceIndex;
+       if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
+       Put(payload, info);
+     }},
+    // One byte only: IP_TOS in four is EINVAL (udp_usrreq.c).
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(u_char),
+     [](const SendSlot& slot, uint8_t* payload) { *payload = slot.trafficClass; }},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int),
+     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, DontFragment(slot)); }},
+};
+
+// IP_TTL as a control message is ENOPROTOOPT (udp_usrreq.c). An IPv6 socket takes no options of
+// IPPROTO_IP (ip6_output.c, ip6_ctloutput), and its IPV6_UNICAST_HOPS can't be put back for its
+// IPv4 traffic: a default of -1 becomes 255.
+const EmulatedField kEmulated[] = {
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimit, kIPv4,
+     [](const SendSlot& slot) { return !ToMulticast(slot); }},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimit, kIPv4,
+     [](const SendSlot& slot) { return ToMulticast(slot) || Connected(slot); }},
+    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAG, DontFragment, kIPv4},
+};
+
+const ReceiveControl kReceive[] = {
+    {IPPROTO_IP, IP_RECVDSTADDR, sizeof(in_addr),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       SetDestination(slot, kIPv4, payload);
+     }},
+    // As long as its sdl_len says, which can be less than the struct (ip_input.c, ip_savecontrol).
+    {IPPROTO_IP, IP_RECVIF, offsetof(sockaddr_dl, sdl_data),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       decltype(sockaddr_dl::sdl_index) index;
+       std::memcpy(&index, payload + offsetof(sockaddr_dl, sdl_index), sizeof index);
+       if (index != 0) SetInterface(slot, index);
+     }},
+    // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4), as the next two.
+    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       in6_pktinfo info;
+       std::memcpy(&info, payload, sizeof info);
+       SetDestinationUnmapped(slot, info.ipi6_addr);
+       SetInterface(slot, info.ipi6_ifindex);
+     }},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetTrafficClass(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetHopLimit(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IP, IP_RECVTOS, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetTrafficClass(slot, ReadInteger(payload, length));
+     }},
+    {IPPROTO_IP, IP_RECVTTL, 1,
+     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+       SetHopLimit(slot, ReadInteger(payload, length));
+     }},
+    {SOL_SOCKET, SCM_REALTIME, sizeof(timespec),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       timespec time;
+       std::memcpy(&time, payload, sizeof time);
+       SetTimestamp(slot, time.tv_sec, time.tv_nsec);
+     }},
+    // What came before SO_TS_CLOCK was set.
+    {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval),
+     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
+       timeval time;
+       std::memcpy(&time, payload, sizeof time);
+       SetTimestamp(slot, time.tv_sec, static_cast<int64_t>(time.tv_usec) * 1000);
+     }},
+};
+
+const ReceiveOption kReceiveOptions[] = {
+    {kDestination | kCastField, kIPv4, IPPROTO_IP, IP_RECVDSTADDR},
+    {kInterface, kIPv4, IPPROTO_IP, IP_RECVIF},
+    {kDestination | kInterface | kCastField, kIPv6, IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVTOS},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVTCLASS},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_RECVTTL},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+    // In this order (setsockopt(2)): SO_TIMESTAMP puts the clock back to microseconds.
+    {kTimestamp, kNoFamily, SOL_SOCKET, SO_TIMESTAMP},
+    {kTimestamp, kNoFamily, SOL_SOCKET, SO_TS_CLOCK, SO_TS_REALTIME},
+};
+
+// reuseAddr is SO_REUSEPORT and reusePort SO_REUSEPORT_LB, as for dgram (libuv, src/unix/udp.c,
+// uv__sock_reuseaddr; src/unix/core.c, uv__sock_reuseport).
+const OptionRow kOptionRows[] = {
+    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
+    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEPORT, nullptr, nullptr},
+    {Option::kReusePort, kNoFamily, SOL_SOCKET, SO_REUSEPORT_LB, nullptr, nullptr},
+    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
+    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
+    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
+    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
+    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG, nullptr, nullptr},
+};
+
+}  // namespace
+
+const Kernel kKernel = {
+    TableOf(kSend),
+    TableOf(kReceive),
+    TableOf(kReceiveOptions),
+    TableOf(kEmulated),
+    kDontRoute,
+    /* source_needs_wildcard */ true,
+    /* interface_discards_source */ false,
+    /* no_buffers_means_wait */ true,
+    /* complete */ WorkOutCast,
+    /* interface_needs_wildcard */ false,
+    // raw_ip.c, rip_send: it frees the control messages unread.
+    /* dropped_by_raw_ipv4 */ kSource | kTrafficClass,
+};
+
+const Table<OptionRow> kOptions = TableOf(kOptionRows);
+
+int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  return static_cast<int>(sendmmsg(descriptor, headers, count, flags));
+}
+
+int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  return static_cast<int>(recvmmsg(descriptor, headers, count, flags, nullptr));
+}
+
+int NativeFlags(uint8_t flags) { return flags & kDontRoute ? MSG_DONTROUTE : 0; }
+
+}  // namespace datagram

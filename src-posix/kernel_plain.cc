@@ -1,0 +1,61 @@
+// Kernels whose control messages nobody has looked up yet: data, addresses and flags go both ways,
+// typed control fields are refused. Raw control messages pass, with the platform's own numbers.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "each.h"
+#include "kernel.h"
+
+namespace datagram {
+namespace {
+
+// What libuv, and so dgram, takes for reuseAddr (src/unix/udp.c, uv__sock_reuseaddr).
+#if defined(SO_REUSEPORT) && !defined(__linux__) && !defined(__GNU__) && !defined(__illumos__) && \
+    !defined(__DragonFly__) && !defined(_AIX)
+constexpr int kReuseAddressName = SO_REUSEPORT;
+#else
+constexpr int kReuseAddressName = SO_REUSEADDR;
+#endif
+
+const OptionRow kOptionRows[] = {
+    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
+    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, kReuseAddressName, nullptr, nullptr},
+    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
+    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
+    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
+    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
+    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
+#ifdef IPV6_TCLASS
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
+#endif
+};
+
+}  // namespace
+
+const Kernel kKernel = {
+    {nullptr, 0},
+    {nullptr, 0},
+    {nullptr, 0},
+    {nullptr, 0},
+    kDontRoute,
+    /* source_needs_wildcard */ false,
+    /* interface_discards_source */ false,
+    // Where ENOBUFS comes it is lack of room for a moment, and no event tells when it ends.
+    /* no_buffers_means_wait */ true,
+    /* complete */ nullptr,
+};
+
+const Table<OptionRow> kOptions = TableOf(kOptionRows);
+
+int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  return SendEach(descriptor, headers, count, flags);
+}
+
+int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+  return ReceiveEach(descriptor, headers, count, flags);
+}
+
+int NativeFlags(uint8_t flags) { return flags & kDontRoute ? MSG_DONTROUTE : 0; }
+
+}  // namespace datagram
