@@ -107,7 +107,9 @@ function serve(socket: Socket, { zones, maxSize }: Settings): void {
     if (info.port === 0) return // nobody could receive the answer
     const data = answer(zones, query, { maxSize, onError: report })
     if (data === undefined) return
-    socket.send({ data, ...replyTo(info) }).catch(report)
+    socket.send({ data, ...replyTo(info) }, (error) => {
+      if (error !== null) report(error)
+    })
   })
   socket.on('error', report)
 }

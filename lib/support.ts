@@ -20,7 +20,12 @@ let support: FieldSupport | undefined
 
 /** Tried at the first call, over sockets of its own; remembered. */
 export function fieldSupport(): FieldSupport {
-  support ??= probe()
+  if (support === undefined) {
+    // It can be asked for while a message is being written down.
+    const slots = sharedSlots.bytes.slice()
+    support = probe()
+    sharedSlots.bytes.set(slots)
+  }
   return support
 }
 

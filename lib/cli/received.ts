@@ -16,12 +16,25 @@ export function isoTime(nanoseconds: bigint): string {
 
 /** One received datagram as one line of JSON: bigint as string, data in base64 and, if printable, as text. */
 export function receivedJson(message: Message): string {
-  const { data, control, ...info } = message
+  const { data, control } = message
   return JSON.stringify({
-    ...info,
+    address: message.address,
+    port: message.port,
+    family: message.family,
+    size: message.size,
+    destination: message.destination,
+    interface: message.interface,
     interfaceName: message.interface === undefined ? undefined : interfaceName(message.interface),
+    cast: message.cast,
+    trafficClass: message.trafficClass,
+    ecn: message.ecn,
+    dscp: message.dscp,
+    hopLimit: message.hopLimit,
     timestamp: message.timestamp?.toString(),
     time: message.timestamp === undefined ? undefined : isoTime(message.timestamp),
+    segmentSize: message.segmentSize,
+    truncated: message.truncated,
+    controlTruncated: message.controlTruncated,
     control: control?.map(({ level, type, data: payload }) => ({ level, type, data: hex(payload) })),
     data: data.toString('base64'),
     text: printableText(data),

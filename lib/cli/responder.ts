@@ -43,7 +43,10 @@ export async function startOurs(address: string, port: number, failed: (error: E
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   socket.on('message', (query, info) => {
     const data = answer(query, info.destination)
-    if (data) socket.send({ data, ...replyTo(info) }).catch(failed)
+    if (!data) return
+    socket.send({ data, ...replyTo(info) }, (error) => {
+      if (error) failed(error)
+    })
   })
   try {
     await bind(socket, address, port)
