@@ -70,9 +70,16 @@ function borrowDescriptor(descriptor: number): Transport {
     descriptors.delete(descriptor)
   }
   const transport = borrowEndpoint(descriptor)
-  if (descriptors.size >= MOST_DESCRIPTORS) descriptors.clear()
+  if (descriptors.size >= MOST_DESCRIPTORS) forgetIdle()
   descriptors.set(descriptor, { identity, transport })
   return transport
+}
+
+/** What waits, or holds messages that were received, keeps its order only as long as it is known. */
+function forgetIdle(): void {
+  for (const [descriptor, { transport }] of descriptors) {
+    if (transport.idle) descriptors.delete(descriptor)
+  }
 }
 
 const nothing = (): void => undefined

@@ -170,6 +170,11 @@ export class Transport {
     })
   }
 
+  /** Nothing waits here, and nothing was received that is not handed out. */
+  get idle(): boolean {
+    return this.queue.count === 0 && this.receivers.length === 0 && this.ready.length === 0
+  }
+
   /** Settles what waits and closes the endpoint; a borrowed socket stays open. */
   close(): void {
     if (this.closed) return

@@ -55,7 +55,9 @@ function linker() {
 
 function addonTarget() {
   const script = path.join(import.meta.dirname, 'gyp-sources.py')
-  const answer = execFileSync('python3', [script, path.join(root, 'binding.gyp'), 'sendmsg', 'mac'], { encoding: 'utf8' })
+  const answer = execFileSync('python3', [script, path.join(root, 'binding.gyp'), 'sendmsg', 'mac'], {
+    encoding: 'utf8',
+  })
   return JSON.parse(answer)
 }
 

@@ -19,8 +19,8 @@ union SocketAddress {
   sockaddr_in6 ipv6;
 };
 
-// The socket address for a socket of `family`: IPv4 is mapped on an IPv6 socket (RFC 4291, 2.5.5.2).
-// Returns its length; 0 when an IPv4 socket cannot hold it.
+// The socket address for a socket of `family`: IPv4 is mapped on an IPv6 socket (RFC
+// 4291, 2.5.5.2). Returns its length; 0 when an IPv4 socket cannot hold it.
 socklen_t Encode(Family family, const Address& address, SocketAddress& name);
 // Un-maps. A name of neither family leaves kNoFamily.
 Address Decode(const SocketAddress& name, socklen_t length);

@@ -1,11 +1,12 @@
 // Sockets and their options.
-#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "address.h"
 #include "backend.h"
@@ -143,10 +144,9 @@ Status SetOption(const SocketState& state, Option option, int value) {
   for (const OptionRow& row : kOptions) {
     if (row.option != option || !Applies(row.family, state.family)) continue;
     const int native = row.value != nullptr ? row.value(value) : value;
-    const int result =
-        row.set != nullptr
-            ? row.set(state.descriptor, value)
-            : setsockopt(state.descriptor, row.level, row.name, &native, sizeof native);
+    const int result = row.set != nullptr ? row.set(state.descriptor, value)
+                                          : setsockopt(state.descriptor, row.level, row.name,
+                                                       &native, sizeof native);
     if (result < 0 && !Optional(row.family, state.family)) return -errno;
     if (result >= 0) status = 0;
   }

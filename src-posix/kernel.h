@@ -15,8 +15,8 @@ struct OptionRow {
   Family family;  // kNoFamily: on any socket
   int level;
   int name;
-  int (*value)(int value);                          // from ours to the kernel's; null: as it is
-  int (*set)(Descriptor descriptor, int value);     // where an int will not do; as setsockopt
+  int (*value)(int value);                       // from ours to the kernel's; null: as it is
+  int (*set)(Descriptor descriptor, int value);  // where an int will not do; as setsockopt
 };
 
 extern const Kernel kKernel;

@@ -208,7 +208,6 @@ const Kernel kKernel = {
     /* interface_discards_source */ true,
     /* no_buffers_means_wait */ true,
     /* complete */ WorkOutCast,
-    /* interface_needs_wildcard */ true,
     // raw_ip.c, rip_output: of the control messages it takes the traffic class.
     /* dropped_by_raw_ipv4 */ kSource | kInterface,
 };

@@ -157,7 +157,6 @@ const Kernel kKernel = {
     /* interface_discards_source */ false,
     /* no_buffers_means_wait */ true,
     /* complete */ WorkOutCast,
-    /* interface_needs_wildcard */ false,
     // raw_ip.c, rip_send: it frees the control messages unread.
     /* dropped_by_raw_ipv4 */ kSource | kTrafficClass,
 };

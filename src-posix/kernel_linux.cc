@@ -3,7 +3,8 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include <ctime>
 
 #include "address.h"
 #include "kernel.h"
@@ -49,7 +50,8 @@ const SendControl kSend[] = {
      }},
     {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int),
      [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
-    // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the destination's.
+    // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the
+    // destination's.
     {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
      [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
     // Four bytes only: IP_TTL in one byte is EINVAL.

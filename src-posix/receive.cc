@@ -1,6 +1,7 @@
 // recvmsg(2) and recvmmsg(2).
-#include <errno.h>
 #include <sys/socket.h>
+
+#include <cerrno>
 
 #include "workspace.h"
 
@@ -8,7 +9,8 @@ namespace datagram {
 namespace {
 
 uint8_t* ControlRoom(Workspace& workspace, uint32_t index) {
-  return reinterpret_cast<uint8_t*>(workspace.receive_control.get()) + index * kReceiveControlRoom;
+  return reinterpret_cast<uint8_t*>(workspace.receive_control.get()) +
+         static_cast<size_t>(index) * kReceiveControlRoom;
 }
 
 void Prepare(Workspace& workspace, const ReceiveArea& area, uint32_t index, size_t length,
@@ -20,7 +22,8 @@ void Prepare(Workspace& workspace, const ReceiveArea& area, uint32_t index, size
   multi.msg_hdr.msg_iov = &workspace.pieces[index];
   multi.msg_hdr.msg_iovlen = 1;
   multi.msg_hdr.msg_control = control_length == 0 ? nullptr : ControlRoom(workspace, index);
-  multi.msg_hdr.msg_controllen = static_cast<decltype(multi.msg_hdr.msg_controllen)>(control_length);
+  multi.msg_hdr.msg_controllen =
+      static_cast<decltype(multi.msg_hdr.msg_controllen)>(control_length);
   multi.msg_hdr.msg_flags = 0;
   multi.msg_len = 0;
 }

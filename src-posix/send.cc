@@ -1,6 +1,7 @@
 // sendmsg(2) and sendmmsg(2): messages become units, a batch of units becomes one system call.
-#include <errno.h>
 #include <sys/socket.h>
+
+#include <cerrno>
 
 #include "workspace.h"
 

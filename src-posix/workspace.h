@@ -29,7 +29,8 @@ class Workspace {
       : typed_space(TypedControlSpace(kKernel.send)),
         send_control_size(kBatch * typed_space + kSendControlArena),
         send_control(new uint64_t[send_control_size / sizeof(uint64_t) + 1]),
-        receive_control(new uint64_t[kBatch * kReceiveControlRoom / sizeof(uint64_t)]) {}
+        receive_control(
+            new uint64_t[static_cast<size_t>(kBatch) * kReceiveControlRoom / sizeof(uint64_t)]) {}
 
   const size_t typed_space;
   const size_t send_control_size;

@@ -106,7 +106,8 @@ Napi::Value IndexToId(const Napi::CallbackInfo& info) {
   napi_get_value_uint32(info.Env(), info[0], &index);
   char id[UV_IF_NAMESIZE] = {};
   size_t size = sizeof id;
-  if (uv_if_indextoiid(index, id, &size) != 0) return Napi::String::New(info.Env(), std::to_string(index));
+  if (uv_if_indextoiid(index, id, &size) != 0)
+    return Napi::String::New(info.Env(), std::to_string(index));
   return Napi::String::New(info.Env(), id, size);
 }
 

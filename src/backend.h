@@ -1,8 +1,9 @@
 // The contract that src-posix and src-win each implement. Nothing outside of them knows a platform.
 //
-// Sending never blocks. When the kernel has no room a backend says what to wait for (Outcome::wait),
-// and kWaiting, from platform.h, says who waits:
-//   Waiting::kReadiness   the message stays queued in lib/, the loop watches the descriptor, and the
+// Sending never blocks. When the kernel has no room a backend says what to wait for
+// (Outcome::wait), and kWaiting, from platform.h, says who waits:
+//   Waiting::kReadiness   the message stays queued in lib/, the loop watches the descriptor, and
+//   the
 //                         whole message is tried again (POSIX);
 //   Waiting::kCompletion  the message is handed to the backend with StartSend(), which copies data,
 //                         name and control into the operation's own block and settles it once, on
@@ -42,9 +43,9 @@ struct Address {
 
 struct OutgoingMessage {
   SendSlot* slot;
-  const Buffer* buffers;    // slot->bufferCount of them
-  uint64_t length;          // of all buffers
-  const uint8_t* records;   // slot->controlLength bytes of ControlRecords
+  const Buffer* buffers;   // slot->bufferCount of them
+  uint64_t length;         // of all buffers
+  const uint8_t* records;  // slot->controlLength bytes of ControlRecords
 };
 
 struct SendOutcome {
@@ -81,17 +82,18 @@ WorkspacePointer CreateWorkspace();
 
 // What one environment receives into; the memory is JavaScript's.
 struct ReceiveArea {
-  ReceiveSlot* slots;   // kSlotCount
-  uint8_t* data;        // kSlotCount times data_stride
-  size_t data_stride;   // at least kMaxDatagram
-  uint8_t* records;     // kSlotCount times record_stride, for raw control
-  size_t record_stride; // at least twice kReceiveControlRoom
+  ReceiveSlot* slots;    // kSlotCount
+  uint8_t* data;         // kSlotCount times data_stride
+  size_t data_stride;    // at least kMaxDatagram
+  uint8_t* records;      // kSlotCount times record_stride, for raw control
+  size_t record_stride;  // at least twice kReceiveControlRoom
 };
 
 const Kernel& ThisKernel();
 
 Status OpenSocket(Family family, bool raw, int protocol, SocketState& state);
-// Describes a descriptor that somebody else owns. Refuses what is not an IPv4 or IPv6 datagram or raw socket.
+// Describes a descriptor that somebody else owns. Refuses what is not an IPv4 or IPv6 datagram or
+// raw socket.
 Status BorrowSocket(Descriptor descriptor, SocketState& state);
 Status CloseDescriptor(Descriptor descriptor);
 // Tells sockets apart that had the same descriptor one after the other; 0 where that can't be told.
@@ -115,9 +117,9 @@ bool WaitReadable(Descriptor descriptor, int milliseconds);
 SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage* messages,
                  uint32_t count, uint32_t max_segments);
 
-// Receives up to `count` messages into slots, data and records; returns how many. Sets size, address
-// and what control data tells; leaves finding a place in a chunk to the caller. For raw sockets the
-// IP header is left in front, and slot.offset says how long it is.
+// Receives up to `count` messages into slots, data and records; returns how many. Sets size,
+// address and what control data tells; leaves finding a place in a chunk to the caller. For raw
+// sockets the IP header is left in front, and slot.offset says how long it is.
 Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
                uint32_t count, size_t length, size_t control_length, bool want_records, Wait& wait);
 

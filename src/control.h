@@ -73,12 +73,11 @@ struct Kernel {
   Table<ReceiveOption> receive_options;
   Table<EmulatedField> emulated;
   uint8_t send_flags;              // SendFlag bits that its send call knows
-  bool source_needs_wildcard;      // a source is only taken on a socket bound to the wildcard
+  bool source_needs_wildcard;      // an IPv4 source or interface: only bound to the wildcard
   bool interface_discards_source;  // an IPv4 interface beats an IPv4 source, which is then lost
   bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
   void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
-  bool interface_needs_wildcard = false;  // an IPv4 interface, too
-  uint32_t dropped_by_raw_ipv4 = 0;       // fields whose control messages raw sockets pass over
+  uint32_t dropped_by_raw_ipv4 = 0;     // fields whose control messages raw sockets pass over
 };
 
 // The room that one message's typed control data can take: every row that can go with it.
@@ -152,7 +151,8 @@ void ForEachControl(uint8_t* buffer, size_t length, Visit visit) {
   }
 }
 
-// Decodes what the tables know, and copies every message to `records` when raw control is asked for.
+// Decodes what the tables know, and copies every message to `records` when raw control is asked
+// for.
 inline void DecodeControl(const Kernel& kernel, uint8_t* buffer, size_t length, ReceiveSlot& slot,
                           uint8_t* records, size_t capacity) {
   size_t used = 0;

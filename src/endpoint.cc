@@ -213,8 +213,8 @@ Napi::Value Endpoint::GetOption(const Napi::CallbackInfo& info) {
 
 Napi::Value Endpoint::SetOption(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
-  return Number(info, datagram::SetOption(state_, static_cast<Option>(Unsigned(info, 0)),
-                                         Signed(info, 1)));
+  return Number(
+      info, datagram::SetOption(state_, static_cast<Option>(Unsigned(info, 0)), Signed(info, 1)));
 }
 
 Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
@@ -222,9 +222,8 @@ Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
   return Number(info, datagram::EnableReceive(state_, Unsigned(info, 0)));
 }
 
-Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(),
-                            datagram::WaitReadable(state_.descriptor, Signed(info, 0)));
+Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) const {
+  return Napi::Boolean::New(info.Env(), datagram::WaitReadable(state_.descriptor, Signed(info, 0)));
 }
 
 Napi::Value Endpoint::Family(const Napi::CallbackInfo& info) { return Number(info, state_.family); }
@@ -296,7 +295,7 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
   }
 
   const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
-                                            count, instance.max_segments);
+                                             count, instance.max_segments);
   instance.report->status = outcome.status;
   instance.report->wait = outcome.wait;
   return Number(info, outcome.taken);
@@ -304,9 +303,10 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
 
 // --- receiving ----------------------------------------------------------------------------------
 
-// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed): returns how
-// many came, or a negative status. As many as fit are moved to the two chunks (report.packed); pack()
-// moves the others once there are new chunks. They must all be packed before the next receive().
+// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed): returns
+// how many came, or a negative status. As many as fit are moved to the two chunks (report.packed);
+// pack() moves the others once there are new chunks. They must all be packed before the next
+// receive().
 Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
   const uint32_t count = Unsigned(info, 0);
@@ -320,7 +320,7 @@ Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
   Wait wait = kDontWait;
   const Status received =
       datagram::Receive(*instance_->workspace, state_, instance_->receive_area, count, length,
-                       control_length, Unsigned(info, 3) != 0, wait);
+                        control_length, Unsigned(info, 3) != 0, wait);
   instance_->report->wait = wait;
   instance_->report->packed = 0;
   if (received <= 0) return Number(info, received);

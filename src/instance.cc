@@ -12,9 +12,12 @@ Instance::Instance(napi_env environment) : env(environment), workspace(CreateWor
 
 const char* Instance::Attach(const Napi::CallbackInfo& info) {
   const size_t sizes[] = {
-      kSlotCount * sizeof(SendSlot), kSendControlArena,
-      kSlotCount * sizeof(ReceiveSlot), static_cast<size_t>(kSlotCount) * kReceiveStride,
-      static_cast<size_t>(kSlotCount) * kRecordStride, sizeof(Report),
+      kSlotCount * sizeof(SendSlot),
+      kSendControlArena,
+      kSlotCount * sizeof(ReceiveSlot),
+      static_cast<size_t>(kSlotCount) * kReceiveStride,
+      static_cast<size_t>(kSlotCount) * kRecordStride,
+      sizeof(Report),
   };
   constexpr size_t kCount = sizeof sizes / sizeof *sizes;
   if (attached()) return "initialize() was called before";

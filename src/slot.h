@@ -45,57 +45,57 @@ enum Present : uint8_t {
 };
 
 // X(type, name, array suffix, meaning). Widest members first, so that there is no padding.
-#define SENDMSG_SEND_SLOT(X)                                                                     \
-  X(uint64_t, sendTime, , "ns on the monotonic clock")                                           \
-  X(uint32_t, fields, , "Field bits: what the caller gave, and this kernel takes")               \
-  X(uint32_t, destinationScope, , "IPv6 scope id")                                               \
-  X(uint32_t, interfaceIndex, , "")                                                              \
-  X(uint32_t, bufferCount, , "views of data that belong to this message")                        \
-  X(uint32_t, progress, , "in and out: bytes of a train that the kernel has taken")              \
-  X(uint32_t, sent, , "out: bytes that the kernel took, when it took all")                       \
-  X(uint32_t, controlOffset, , "raw control records in the control arena")                       \
-  X(uint32_t, controlLength, , "0: none")                                                        \
-  X(uint32_t, segmentSize, , "0: one datagram")                                                  \
-  X(uint16_t, destinationPort, , "host order")                                                   \
-  X(uint8_t, destinationFamily, , "Family after un-mapping; 0: connected")                       \
-  X(uint8_t, controlFamily, , "Family: the level that control messages take")                    \
-  X(uint8_t, hopLimit, , "0: not given")                                                         \
-  X(uint8_t, trafficClass, , "the whole octet")                                                  \
-  X(uint8_t, trafficClassMask, , "the bits of trafficClass that the caller gave")                \
-  X(uint8_t, dontFragment, , "DontFragment")                                                     \
-  X(uint8_t, flags, , "SendFlag bits")                                                           \
-  X(uint8_t, withoutOffload, , "in and out: 1: this train goes without offload")                 \
-  X(uint8_t, reserved, [2], "")                                                                  \
-  X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")                                     \
+#define SENDMSG_SEND_SLOT(X)                                                        \
+  X(uint64_t, sendTime, , "ns on the monotonic clock")                              \
+  X(uint32_t, fields, , "Field bits: what the caller gave, and this kernel takes")  \
+  X(uint32_t, destinationScope, , "IPv6 scope id")                                  \
+  X(uint32_t, interfaceIndex, , "")                                                 \
+  X(uint32_t, bufferCount, , "views of data that belong to this message")           \
+  X(uint32_t, progress, , "in and out: bytes of a train that the kernel has taken") \
+  X(uint32_t, sent, , "out: bytes that the kernel took, when it took all")          \
+  X(uint32_t, controlOffset, , "raw control records in the control arena")          \
+  X(uint32_t, controlLength, , "0: none")                                           \
+  X(uint32_t, segmentSize, , "0: one datagram")                                     \
+  X(uint16_t, destinationPort, , "host order")                                      \
+  X(uint8_t, destinationFamily, , "Family after un-mapping; 0: connected")          \
+  X(uint8_t, controlFamily, , "Family: the level that control messages take")       \
+  X(uint8_t, hopLimit, , "0: not given")                                            \
+  X(uint8_t, trafficClass, , "the whole octet")                                     \
+  X(uint8_t, trafficClassMask, , "the bits of trafficClass that the caller gave")   \
+  X(uint8_t, dontFragment, , "DontFragment")                                        \
+  X(uint8_t, flags, , "SendFlag bits")                                              \
+  X(uint8_t, withoutOffload, , "in and out: 1: this train goes without offload")    \
+  X(uint8_t, reserved, [2], "")                                                     \
+  X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")                        \
   X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")
 
-#define SENDMSG_RECEIVE_SLOT(X)                                                        \
-  X(int64_t, timestamp, , "ns since the epoch")                                        \
-  X(uint32_t, addressScope, , "IPv6 scope id")                                         \
-  X(uint32_t, interfaceIndex, , "")                                                    \
-  X(uint32_t, size, , "bytes of data")                                                 \
-  X(uint32_t, offset, , "where the data starts in its chunk")                          \
-  X(uint32_t, controlOffset, , "raw control records in the receive control arena")     \
-  X(uint32_t, controlLength, , "")                                                     \
-  X(uint32_t, segmentSize, , "0: not a train")                                         \
-  X(uint16_t, port, , "host order")                                                    \
-  X(uint8_t, family, , "Family of address, after un-mapping; 0: none")                 \
-  X(uint8_t, destinationFamily, , "0: not known")                                      \
-  X(uint8_t, cast, , "Cast")                                                           \
-  X(uint8_t, trafficClass, , "")                                                       \
-  X(uint8_t, hopLimit, , "")                                                           \
-  X(uint8_t, present, , "Present bits")                                                \
-  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one")             \
-  X(uint8_t, reserved, [3], "")                                                        \
-  X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                               \
+#define SENDMSG_RECEIVE_SLOT(X)                                                    \
+  X(int64_t, timestamp, , "ns since the epoch")                                    \
+  X(uint32_t, addressScope, , "IPv6 scope id")                                     \
+  X(uint32_t, interfaceIndex, , "")                                                \
+  X(uint32_t, size, , "bytes of data")                                             \
+  X(uint32_t, offset, , "where the data starts in its chunk")                      \
+  X(uint32_t, controlOffset, , "raw control records in the receive control arena") \
+  X(uint32_t, controlLength, , "")                                                 \
+  X(uint32_t, segmentSize, , "0: not a train")                                     \
+  X(uint16_t, port, , "host order")                                                \
+  X(uint8_t, family, , "Family of address, after un-mapping; 0: none")             \
+  X(uint8_t, destinationFamily, , "0: not known")                                  \
+  X(uint8_t, cast, , "Cast")                                                       \
+  X(uint8_t, trafficClass, , "")                                                   \
+  X(uint8_t, hopLimit, , "")                                                       \
+  X(uint8_t, present, , "Present bits")                                            \
+  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one")         \
+  X(uint8_t, reserved, [3], "")                                                    \
+  X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                           \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
 
 // What a call reports beside its return value.
-#define SENDMSG_REPORT(X)                                                                  \
-  X(int32_t, status, , "0, or the platform's error, negated, of the message that failed")  \
-  X(int32_t, wait, , "Wait: what to wait for before the next attempt")                     \
-  X(int32_t, packed, , "received messages that have found their place in a chunk")         \
-  X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                    \
+#define SENDMSG_REPORT(X)                                                                 \
+  X(int32_t, status, , "0, or the platform's error, negated, of the message that failed") \
+  X(int32_t, wait, , "Wait: what to wait for before the next attempt")                    \
+  X(int32_t, packed, , "received messages that have found their place in a chunk")        \
+  X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                   \
   X(int32_t, largeUsed, , "bytes used of the large chunk")
 
 #define SENDMSG_MEMBER(type, name, array, meaning) type name array;
@@ -144,8 +144,8 @@ constexpr uint32_t kSendControlArena = 64 * 1024;
 constexpr uint32_t kReceiveControlRoom = 1024;
 constexpr uint32_t kMaxBuffers = 1024;
 constexpr uint32_t kMaxDatagram = 65535;
-// Receive slots stand this far apart: a datagram, and a few cache lines more, so that the heads of a
-// batch do not all fall into the same cache set.
+// Receive slots stand this far apart: a datagram, and a few cache lines more, so that the heads of
+// a batch do not all fall into the same cache set.
 constexpr uint32_t kReceiveStride = 65536 + 1088;
 // Records take up to twice the room of the control messages that they are copied from.
 constexpr uint32_t kRecordStride = 2 * kReceiveControlRoom;

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { plural } from './output'
 
 /** The data as text, if it is UTF-8 without control characters other than tab and line ends. */
 export function printableText(data: Buffer): string | undefined {
@@ -22,7 +23,7 @@ export function hexDump(data: Buffer): string[] {
 /** The data in lines to read: text where it is printable, else a hex dump; what is over `limit` bytes is cut. */
 export function dataLines(data: Buffer, limit: number): string[] {
   if (data.length === 0) return ['(no data)']
-  const cut = data.length > limit ? [`… ${data.length - limit} more bytes`] : []
+  const cut = data.length > limit ? [`… ${plural(data.length - limit, 'more byte')}`] : []
   const text = printableText(data)
   if (text === undefined) return [...hexDump(data.subarray(0, limit)), ...cut]
   // A cut can split a character; what is left of it is dropped.

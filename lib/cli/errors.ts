@@ -40,6 +40,8 @@ export function isUserError(error: unknown): error is Error {
 /** The error in one line, with the system's words for its code. */
 export function describeError(error: Error): string {
   const line = error.message.replace(/\s*\n\s*/g, ' ')
+  // Our own refusals say what is not supported, and where.
+  if (isCoded(error) && error.code === 'ENOTSUP') return line
   const words = isCoded(error) && error.errno !== undefined ? getSystemErrorMap().get(error.errno)?.[1] : undefined
   return words === undefined || line.includes(words) ? line : `${line} (${words})`
 }

@@ -1,9 +1,16 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 
-/** The name of an interface, or undefined where Node gives no way to learn it. */
+const known = new Map<number, { name: string | undefined; until: number }>()
+
+/** The name of an interface, or undefined where Node gives no way to learn it. Kept for a second, as names can change. */
 export function interfaceName(index: number): string | undefined {
-  return process.platform === 'linux' ? nameFromSysfs(index) : nameFromScope(index)
+  const now = performance.now()
+  const found = known.get(index)
+  if (found && found.until > now) return found.name
+  const name = process.platform === 'linux' ? nameFromSysfs(index) : nameFromScope(index)
+  known.set(index, { name, until: now + 1000 })
+  return name
 }
 
 function nameFromSysfs(index: number): string | undefined {

@@ -15,6 +15,7 @@ import { endpoint } from './endpoint'
 import { describeError, isUserError, UserError } from './errors'
 import { interrupt } from './interrupt'
 import { integer, localPort, milliseconds } from './parse'
+import { print } from './output'
 import { receivedJson, receivedText } from './received'
 import { everythingKnown, receiveInfoOption } from './receive-info'
 
@@ -87,7 +88,7 @@ async function listen(port: number, options: ListenOptions): Promise<void> {
   const { signal, release } = interrupt()
   try {
     const { address, port: bound } = socket.address()
-    const line = `listening on ${describeType(options)} ${endpoint(address, bound)}\n`
+    const line = `listening on ${describeType(options)} ${endpoint(address, isRaw(options.type) ? 0 : bound)}\n`
     if (options.json) process.stderr.write(line)
     else process.stdout.write(line)
     await receive(socket, options, signal)
@@ -164,7 +165,7 @@ async function receive(socket: Socket, options: ListenOptions, signal: AbortSign
     for (const message of messages) {
       received++
       const text = options.json ? `${receivedJson(message)}\n` : receivedText(message, received, options.show)
-      process.stdout.write(text)
+      await print(text, signal)
       if (options.echo) await echo(socket, message, signal)
     }
   }

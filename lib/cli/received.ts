@@ -3,6 +3,7 @@ import { color } from './colors'
 import { dataLines, printableText } from './data-text'
 import { endpoint } from './endpoint'
 import { interfaceName } from './interface-names'
+import { plural } from './output'
 
 const ecnNames = ['not-ECT', 'ECT(1)', 'ECT(0)', 'CE']
 
@@ -48,7 +49,7 @@ export function receivedText(message: Message, number: number, limit: number): s
   const time = message.timestamp === undefined ? '' : `  ${isoTime(message.timestamp)}`
   const lines = [details(message).join('  '), ...controlLine(message)].filter((line) => line !== '')
   return [
-    `#${number}  ${from}${to}  ${message.size} bytes${time}`,
+    `#${number}  ${from}${to}  ${plural(message.size, 'byte')}${time}`,
     ...lines.map((line) => `    ${color('dim', line)}`),
     ...dataLines(message.data, limit).map((line) => `    ${line}`),
     '',

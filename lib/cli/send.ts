@@ -17,6 +17,7 @@ import { bind, connect } from './binding'
 import { UserError } from './errors'
 import { interrupt } from './interrupt'
 import { addMessageOptions, messageFields, type MessageOptions } from './message-options'
+import { plural, print } from './output'
 import { collect, integer, localPort, milliseconds, remotePort } from './parse'
 import { byteLength, payloads, type PayloadOptions } from './payload'
 import { Progress } from './progress'
@@ -185,7 +186,7 @@ async function printAnswers(socket: Socket, { json, show }: SendOptions, signal:
   while (!signal.aborted) {
     try {
       for (const message of await recvmmsg(socket, { signal })) {
-        process.stdout.write(json ? `${receivedJson(message)}\n` : receivedText(message, ++number, show))
+        await print(json ? `${receivedJson(message)}\n` : receivedText(message, ++number, show), signal)
       }
     } catch (error) {
       if (!signal.aborted) throw error
@@ -278,8 +279,4 @@ class Sender {
         : `sent ${plural(datagrams, 'datagram')}, ${plural(bytes, 'byte')} in ${seconds.toFixed(3)} s\n`,
     )
   }
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -1,0 +1,133 @@
+// The outside witness: test/witness/peer.py, which sends and receives with Python's own sendmsg and recvmsg.
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import path from 'node:path'
+import { createInterface, type Interface } from 'node:readline'
+
+const script = path.join(__dirname, '..', 'witness', 'peer.py')
+
+/** Why there is no witness here; false where there is one. */
+export const noPeer = ((): string | false => {
+  const check = "import socket, sys; socket.socket.recvmsg; sys.exit(sys.platform not in ('linux', 'darwin'))"
+  const { error, status } = spawnSync('python3', ['-c', check])
+  if (error !== undefined) return 'python3 is not installed'
+  return status === 0 ? false : 'the Python here has no recvmsg, or the witness does not know this system'
+})()
+
+/** What the witness saw, by its own control messages. */
+export interface Witnessed {
+  data: Buffer
+  address: string
+  port: number
+  scope: number
+  truncated: boolean
+  destination?: string
+  interface?: number
+  trafficClass?: number
+  hopLimit?: number
+}
+
+/** What the witness shall send. */
+export interface PeerMessage {
+  data: Uint8Array | string
+  address?: string
+  port?: number
+  source?: string
+  interface?: number | string
+  trafficClass?: number
+  hopLimit?: number
+  segmentSize?: number
+}
+
+export interface PeerOptions {
+  family: 4 | 6
+  address?: string
+  port?: number
+  /** SO_RCVBUF; 4 MiB if the system allows it. */
+  buffer?: number
+  /** A raw socket of this protocol. */
+  protocol?: number
+  /** A packet socket on this interface: what it receives starts with the IP header. */
+  packets?: string
+}
+
+/** A process of the witness, with any number of sockets. */
+export class Peer {
+  private readonly lines: Interface
+  private readonly child: ChildProcessWithoutNullStreams
+  private readonly waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = []
+  private stderr = ''
+
+  /** `wrapper` starts it: `['unshare', '-n']` for a network namespace of its own. */
+  constructor(wrapper: readonly string[] = []) {
+    const [command, ...args] = [...wrapper, 'python3', script] as [string, ...string[]]
+    this.child = spawn(command, args)
+    this.lines = createInterface({ input: this.child.stdout })
+    this.lines.on('line', (line) => this.waiting.shift()?.resolve(line))
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.child.on('error', (error) => (this.stderr += error.message))
+    this.child.on('close', () => {
+      for (const { reject } of this.waiting.splice(0)) reject(new Error(`The witness ended: ${this.stderr}`))
+    })
+  }
+
+  get pid(): number {
+    return this.child.pid!
+  }
+
+  /** Ends the process. */
+  end(): void {
+    this.child.stdin.end()
+  }
+
+  async ask(command: object): Promise<ReturnType<typeof JSON.parse>> {
+    const line = await new Promise<string>((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      this.child.stdin.write(`${JSON.stringify(command)}\n`)
+    })
+    const answer = JSON.parse(line)
+    if (answer.error !== undefined) throw new Error(`The witness: ${answer.error}`)
+    return answer
+  }
+
+  async open(options: PeerOptions): Promise<PeerSocket> {
+    const { socket, port } = await this.ask({ op: 'open', ...options })
+    return new PeerSocket(this, socket, port)
+  }
+
+  /** Runs a command where the witness runs. */
+  async run(...argv: string[]): Promise<string> {
+    return (await this.ask({ op: 'run', argv })).output
+  }
+
+  /** The system's numbers for raw control messages, and its interfaces by name. */
+  async numbers(): Promise<{ numbers: Record<string, number>; interfaces: Record<string, number> }> {
+    return await this.ask({ op: 'numbers' })
+  }
+}
+
+export class PeerSocket {
+  constructor(
+    private readonly peer: Peer,
+    private readonly socket: number,
+    readonly port: number,
+  ) {}
+
+  async send(...messages: PeerMessage[]): Promise<void> {
+    const encoded = messages.map((message) => ({ ...message, data: Buffer.from(message.data).toString('base64') }))
+    await this.peer.ask({ op: 'send', socket: this.socket, messages: encoded })
+  }
+
+  /** Waits for `count` messages, and gives all that are there: fewer or more than that, if so. */
+  async receive(count: number): Promise<Witnessed[]> {
+    const { messages } = await this.peer.ask({ op: 'receive', socket: this.socket, count })
+    return messages.map((message: { data: string }) => ({ ...message, data: Buffer.from(message.data, 'base64') }))
+  }
+
+  async connect(address: string, port: number): Promise<void> {
+    await this.peer.ask({ op: 'connect', socket: this.socket, address, port })
+  }
+
+  async close(): Promise<void> {
+    await this.peer.ask({ op: 'close', socket: this.socket })
+  }
+}
