@@ -4,11 +4,11 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace datagram {
 namespace {
@@ -39,9 +39,9 @@ void Read() {
   for (const ifaddrs* at = interfaces; at != nullptr; at = at->ifa_next) {
     if (BroadcastOf(*at) != nullptr) count++;
   }
-  auto* addresses = static_cast<in_addr_t*>(malloc((count + 1) * sizeof(in_addr_t)));
+  auto* addresses = static_cast<in_addr_t*>(std::malloc((count + 1) * sizeof(in_addr_t)));
   if (addresses != nullptr) {
-    free(known.addresses);
+    std::free(known.addresses);
     known.addresses = addresses;
     known.count = 0;
     for (const ifaddrs* at = interfaces; at != nullptr; at = at->ifa_next) {

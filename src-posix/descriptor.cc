@@ -24,6 +24,15 @@ bool Optional(Family row, Family socket) { return row == kIPv4 && socket == kIPv
 
 Status Errno(int result) { return result < 0 ? -errno : 0; }
 
+void WidenSendBuffer(Descriptor descriptor) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) < 0) return;
+  if (size >= kKernel.least_send_buffer) return;
+  size = kKernel.least_send_buffer;
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 bool KnowsSegmentation(bool raw) {
   if (raw) return false;
   for (const SendControl& row : kKernel.send) {
@@ -52,6 +61,7 @@ Status OpenSocket(Family family, bool raw, int protocol, SocketState& state) {
   state.raw = raw;
   state.owned = true;
   state.segmentation = KnowsSegmentation(raw);
+  if (kKernel.least_send_buffer > 0) WidenSendBuffer(descriptor);
   return 0;
 }
 

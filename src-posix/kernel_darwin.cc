@@ -2,10 +2,11 @@
 // raw_ip.c}, bsd/netinet6/{ip6_input.c,ip6_output.c}, bsd/kern/uipc_syscalls.c.
 #include <dlfcn.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
+
+#include <cstdlib>
 
 #include "address.h"
 #include "broadcast.h"
@@ -18,7 +19,7 @@ namespace {
 // Darwin's major version: 23 is macOS 14, 24 is macOS 15.
 int DarwinVersion() {
   utsname name;
-  return uname(&name) == 0 ? atoi(name.release) : 0;
+  return uname(&name) == 0 ? std::atoi(name.release) : 0;
 }
 const int kDarwin = DarwinVersion();
 
@@ -210,6 +211,9 @@ const Kernel kKernel = {
     /* complete */ WorkOutCast,
     // raw_ip.c, rip_output: of the control messages it takes the traffic class.
     /* dropped_by_raw_ipv4 */ kSource | kInterface,
+    // It only bounds a datagram here, at 9216 bytes by default; close to it a datagram with control
+    // data is EWOULDBLOCK for ever (Apple's FB23671230).
+    /* least_send_buffer */ kMaxDatagram + 1 + kSendControlArena,
 };
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);

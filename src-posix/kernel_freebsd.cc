@@ -8,7 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
+
+#include <ctime>
 
 #include "address.h"
 #include "broadcast.h"
@@ -159,6 +160,8 @@ const Kernel kKernel = {
     /* complete */ WorkOutCast,
     // raw_ip.c, rip_send: it frees the control messages unread.
     /* dropped_by_raw_ipv4 */ kSource | kTrafficClass,
+    // It bounds a datagram, in older releases at 9216 bytes (udp(4), net.inet.udp.maxdgram).
+    /* least_send_buffer */ kMaxDatagram + 1 + kSendControlArena,
 };
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);

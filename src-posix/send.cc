@@ -177,7 +177,10 @@ class Batch {
       }
       const Status status = Add(messages[index], index);
       if (status != 0) return units_ > 0 ? 0 : status;
-      if (!workspace_.units[units_ - 1].last) break;
+      // What did not fit, of this message or all of it, goes with the next call.
+      if (units_ == 0) return -EINVAL;
+      const Unit& unit = workspace_.units[units_ - 1];
+      if (unit.message != index || !unit.last) break;
     }
     return 0;
   }

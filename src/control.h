@@ -78,6 +78,7 @@ struct Kernel {
   bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
   void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
   uint32_t dropped_by_raw_ipv4 = 0;     // fields whose control messages raw sockets pass over
+  int least_send_buffer = 0;            // where less than that refuses what could be sent
 };
 
 // The room that one message's typed control data can take: every row that can go with it.

@@ -222,7 +222,8 @@ Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
   return Number(info, datagram::EnableReceive(state_, Unsigned(info, 0)));
 }
 
-Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) const {
+Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
   return Napi::Boolean::New(info.Env(), datagram::WaitReadable(state_.descriptor, Signed(info, 0)));
 }
 
@@ -257,11 +258,25 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
   if (napi_is_array(env, info[1], &is_array) != napi_ok) return {};
   uint32_t views = 1;
   if (is_array && napi_get_array_length(env, info[1], &views) != napi_ok) return {};
+  if (views > kSlotCount * kMaxBuffers) {
+    Throw(env, "ERR_OUT_OF_RANGE", "data has too many views");
+    return {};
+  }
+  // Reading an element can run JavaScript, which can free memory and call here again: all elements
+  // are read before the first is looked into.
+  std::vector<napi_value> values;
+  values.swap(instance.values);
+  values.assign(1, info[1]);
+  if (is_array) {
+    values.resize(views);
+    for (uint32_t index = 0; index < views; index++) {
+      if (napi_get_element(env, info[1], index, &values[index]) != napi_ok) return {};
+    }
+    if (Refuse(info)) return {};
+  }
   std::vector<Buffer>& buffers = instance.buffers;
   buffers.clear();
-  for (uint32_t index = 0; index < views; index++) {
-    napi_value value = info[1];
-    if (is_array && napi_get_element(env, info[1], index, &value) != napi_ok) return {};
+  for (const napi_value value : values) {
     uint8_t* data = nullptr;
     size_t length = 0;
     if (!ReadView(env, value, &data, &length)) {
@@ -270,6 +285,7 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
     }
     buffers.push_back(MakeBuffer(data, length));
   }
+  values.swap(instance.values);
 
   size_t used = 0;
   for (uint32_t index = 0; index < count; index++) {
@@ -286,7 +302,9 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
       message.length += BufferLength(buffers[used + view]);
     }
     used += slot.bufferCount;
-    if (message.length > UINT32_MAX || slot.progress > message.length ||
+    // Of a message that was taken whole nothing is left to send.
+    const bool done = slot.progress > 0 && slot.progress >= message.length;
+    if (message.length > UINT32_MAX || done ||
         ((slot.fields & kSegmentSize) != 0 && slot.segmentSize == 0) ||
         !ValidRecords(message.records, slot.controlLength)) {
       Throw(env, "ERR_OUT_OF_RANGE", "a slot is out of range");

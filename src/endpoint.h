@@ -44,7 +44,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value GetOption(const Napi::CallbackInfo& info);
   Napi::Value SetOption(const Napi::CallbackInfo& info);
   Napi::Value EnableReceive(const Napi::CallbackInfo& info);
-  Napi::Value WaitReadable(const Napi::CallbackInfo& info) const;
+  Napi::Value WaitReadable(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Pack(const Napi::CallbackInfo& info);

@@ -44,6 +44,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   ReceiveArea receive_area = {};
   Report* report = nullptr;
   uint32_t max_segments = 64;
+  std::vector<napi_value> values;
   std::vector<Buffer> buffers;
   std::vector<OutgoingMessage> messages;
 

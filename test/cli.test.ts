@@ -110,7 +110,6 @@ const [loopbackName] =
   Object.entries(networkInterfaces()).find(([, list]) => list?.some(({ address }) => address === '127.0.0.1')) ?? []
 
 // Each command that is run here is a process of its own.
-t.jobs = 4
 t.setTimeout(120_000)
 
 t.test('help and version', async (t) => {
