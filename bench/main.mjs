@@ -17,7 +17,9 @@ const CASES = [
   { name: 'batch', title: 'trySendmmsg of 64, source and ECN', count: 400_000 },
   { name: 'train', title: 'segmentSize trains of 64 kB', count: 1_000_000 },
 ]
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '7' }, json: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '7' }, json: { type: 'boolean', default: false } },
+})
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
@@ -70,7 +72,10 @@ if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 if (values.json) {
   console.log(JSON.stringify(results, null, 2))
 } else {
-  const table = new Table({ head: ['1,200 byte datagrams', 'CPU ns each', 'to C', '(spread)', 'to dgram.send'], style: { head: [], border: [] } })
+  const table = new Table({
+    head: ['1,200 byte datagrams', 'CPU ns each', 'to C', '(spread)', 'to dgram.send'],
+    style: { head: [], border: [] },
+  })
   for (const { case: title, nanoseconds, toC, toCSpread, toDgram } of results) {
     const spread = toCSpread.map((ratio) => ratio.toFixed(2)).join(' to ')
     table.push([title, nanoseconds.toFixed(0), toC.toFixed(2), spread, toDgram.toFixed(2)])

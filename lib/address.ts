@@ -17,7 +17,7 @@ export interface ParsedAddress {
 
 const scratchBytes = new Uint8Array(16)
 const scratchWords = new Uint32Array(scratchBytes.buffer)
-const word = (index: number): number => scratchWords[index] as number
+const word = (index: number): number => scratchWords[index]!
 
 const CACHE_LIMIT = 1024
 const cache = new Map<string, ParsedAddress>()
@@ -28,7 +28,7 @@ export function parseAddress(text: string): ParsedAddress | undefined {
   if (known !== undefined) return known
   const parsed = isIPv4(text) ? parseIPv4(text) : isIPv6(text) ? parseIPv6(text) : undefined
   // A scope by name is looked up each time: interfaces come and go.
-  if (parsed !== undefined && parsed.scope === 0) {
+  if (parsed?.scope === 0) {
     if (cache.size >= CACHE_LIMIT) cache.clear()
     cache.set(text, parsed)
   }
@@ -82,8 +82,7 @@ export function bytesOf(address: ParsedAddress): Uint8Array {
   return new Uint8Array(new Uint32Array([address.w0, address.w1, address.w2, address.w3]).buffer)
 }
 
-export const isWildcard = (address: ParsedAddress): boolean =>
-  (address.w0 | address.w1 | address.w2 | address.w3) === 0
+export const isWildcard = (address: ParsedAddress): boolean => (address.w0 | address.w1 | address.w2 | address.w3) === 0
 
 export const sameAddress = (a: ParsedAddress, b: ParsedAddress): boolean =>
   a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3
@@ -117,21 +116,14 @@ const textsIPv6 = new Array<IPv6Text | undefined>(64)
 export function formatIPv6(w0: number, w1: number, w2: number, w3: number, scope: number): string {
   const hash = (w0 ^ w1 ^ w2 ^ w3 ^ (w3 >>> 24)) & 63
   const known = textsIPv6[hash]
-  if (
-    known !== undefined &&
-    known.w3 === w3 &&
-    known.w2 === w2 &&
-    known.w1 === w1 &&
-    known.w0 === w0 &&
-    known.scope === scope
-  ) {
+  if (known?.w3 === w3 && known.w2 === w2 && known.w1 === w1 && known.w0 === w0 && known.scope === scope) {
     return known.text
   }
   scratchWords[0] = w0
   scratchWords[1] = w1
   scratchWords[2] = w2
   scratchWords[3] = w3
-  const linkLocal = scratchBytes[0] === 0xfe && ((scratchBytes[1] as number) & 0xc0) === 0x80
+  const linkLocal = scratchBytes[0] === 0xfe && (scratchBytes[1]! & 0xc0) === 0x80
   let text = textOfGroups(Array.from({ length: 8 }, (_, index) => groupAt(index)))
   if (!linkLocal || scope === 0) {
     textsIPv6[hash] = { w0, w1, w2, w3, scope, text }
@@ -141,8 +133,7 @@ export function formatIPv6(w0: number, w1: number, w2: number, w3: number, scope
   return text
 }
 
-const groupAt = (index: number): number =>
-  ((scratchBytes[index * 2] as number) << 8) | (scratchBytes[index * 2 + 1] as number)
+const groupAt = (index: number): number => (scratchBytes[index * 2]! << 8) | scratchBytes[index * 2 + 1]!
 
 function textOfGroups(all: readonly number[]): string {
   // The longest run of two or more zero groups becomes `::`, the first of equals (RFC 5952, 4.2).

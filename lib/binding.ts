@@ -5,7 +5,7 @@ import load from 'node-gyp-build'
 export interface Endpoint {
   /** Who is told of readiness. */
   owner: { onReady(status: number, events: number): void }
-  open(family: number, raw: boolean | number, protocol: number): number
+  open(family: number, raw: number, protocol: number): number
   borrow(descriptor: number): number
   close(): number
   bind(family: number, bytes: Uint8Array, port: number, scope: number): number
@@ -31,14 +31,7 @@ export interface Endpoint {
     large: Uint8Array,
     largeUsed: number,
   ): number
-  pack(
-    first: number,
-    count: number,
-    small: Uint8Array,
-    smallUsed: number,
-    large: Uint8Array,
-    largeUsed: number,
-  ): number
+  pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
   watch(events: number): number
   setHold(hold: number): number
   family(): number
@@ -132,11 +125,11 @@ const largeUsedIndex = offsetOf(layout.report, 'largeUsed') >> 2
 
 /** What a call tells beside its return value. */
 export const report = {
-  status: (): number => reportWords[statusIndex] as number,
-  wait: (): number => reportWords[waitIndex] as number,
-  packed: (): number => reportWords[packedIndex] as number,
-  smallUsed: (): number => reportWords[smallUsedIndex] as number,
-  largeUsed: (): number => reportWords[largeUsedIndex] as number,
+  status: (): number => reportWords[statusIndex]!,
+  wait: (): number => reportWords[waitIndex]!,
+  packed: (): number => reportWords[packedIndex]!,
+  smallUsed: (): number => reportWords[smallUsedIndex]!,
+  largeUsed: (): number => reportWords[largeUsedIndex]!,
 }
 
 /** src/slot.h: Field. */

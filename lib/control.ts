@@ -65,7 +65,7 @@ function encodeOne(message: unknown, name: string): Uint8Array {
 export function decodeControl(offset: number, length: number): ControlMessage[] {
   const messages: ControlMessage[] = []
   const end = offset + length
-  for (let at = offset; at < end; ) {
+  for (let at = offset; at < end;) {
     const size = received.getUint32(at + 8, LITTLE_ENDIAN)
     messages.push({
       level: received.getInt32(at, LITTLE_ENDIAN),

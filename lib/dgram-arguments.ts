@@ -80,7 +80,8 @@ export function parseBindArguments(args: readonly unknown[]): BindArguments {
   const callback = typeof last === 'function' ? (last as () => void) : undefined
   const values = callback === undefined ? args : args.slice(0, -1)
   const [first] = values
-  const options = typeof first === 'object' && first !== null ? (first as { port?: unknown; address?: unknown }) : undefined
+  const options =
+    typeof first === 'object' && first !== null ? (first as { port?: unknown; address?: unknown }) : undefined
   const port = options === undefined ? first : options.port
   const address = options === undefined ? values[1] : options.address
   if (address !== undefined && address !== null && address !== '') checkString(address, 'address')

@@ -86,7 +86,7 @@ export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): 
   return attempt(async () => {
     checkObject(options, 'options')
     const [message] = await borrowForReceiving(socket).receive(checkRoom(options, 1), 'recvmsg', options)
-    return message as Message
+    return message!
   })
 }
 

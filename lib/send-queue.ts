@@ -152,7 +152,11 @@ export class SendQueue {
   }
 
   /** Many messages: how many the kernel took now. The others wait, if `createWaiter` is given. */
-  sendMany(messages: readonly OutgoingMessage[], prepare: () => void, createWaiter?: (taken: number) => Waiter): number {
+  sendMany(
+    messages: readonly OutgoingMessage[],
+    prepare: () => void,
+    createWaiter?: (taken: number) => Waiter,
+  ): number {
     const blocks = encodeAll(messages, this.context)
     let taken = 0
     let waiter: Waiter | undefined
@@ -221,18 +225,18 @@ export class SendQueue {
   /** Sends what waits, as far as there is room. Returns whether anything was settled. */
   drain(): boolean {
     let moved = false
-    for (let turn = 0; turn < TURN && this.messages > 0; ) {
+    for (let turn = 0; turn < TURN && this.messages > 0;) {
       const batch = this.load()
       if (batch.length === 0) continue // what stood there could not be sent any more
       const data = batch.flatMap(({ views }) => views)
-      const taken = this.endpoint.send(batch.length, data.length === 1 ? (data[0] as Uint8Array) : data)
+      const taken = this.endpoint.send(batch.length, data.length === 1 ? data[0]! : data)
       const status = report.status()
       const wait = report.wait()
       turn += taken + 1
       moved ||= taken > 0 || status !== 0
       for (let index = 0; index < taken; index++) this.settleHead(sharedSlots.sent(index))
       if (taken === batch.length) continue
-      const next = batch[taken] as Waiting
+      const next = batch[taken]!
       if (status !== 0) {
         this.fail(next.waiter, fromNative(status, next.waiter.syscall, next.place))
         continue
@@ -274,7 +278,7 @@ export class SendQueue {
     loadRecords(block.records, block.count)
     try {
       const { views } = block
-      const taken = this.endpoint.send(block.count, views.length === 1 ? (views[0] as Uint8Array) : views)
+      const taken = this.endpoint.send(block.count, views.length === 1 ? views[0]! : views)
       return { taken, status: report.status(), wait: report.wait() }
     } finally {
       if (foreign) block.slots.copyFrom(sharedSlots, block.count)
@@ -327,7 +331,7 @@ export class SendQueue {
 
   private settleHead(bytes: number): void {
     while (this.waiting[this.head] === undefined) this.head++
-    const { waiter, size } = this.waiting[this.head] as Waiting
+    const { waiter, size } = this.waiting[this.head]!
     this.waiting[this.head++] = undefined
     this.messages--
     this.bytes -= size
@@ -389,7 +393,7 @@ function encodeAll(messages: readonly OutgoingMessage[], context: SendContext): 
     for (let index = 0; index < count; index++) {
       if (block.count === slotCount) block = freshBlock()
       if (block.count === 0) blocks.push(block)
-      encode(messages[index] as OutgoingMessage, context, block, block.count)
+      encode(messages[index]!, context, block, block.count)
       block.count++
       block.recordSize += block.records[block.count - 1]?.byteLength ?? 0
       if (block.recordSize > MAX_RECORDS) block = moveLast(block, blocks)

@@ -118,16 +118,16 @@ export class SendSlots {
   }
 
   bufferCount(index: number): number {
-    return this.words[((index * SEND_SLOT_SIZE) >> 2) + BUFFER_COUNT] as number
+    return this.words[((index * SEND_SLOT_SIZE) >> 2) + BUFFER_COUNT]!
   }
 
   /** Bytes of a train that the kernel has taken so far. */
   progress(index: number): number {
-    return this.words[((index * SEND_SLOT_SIZE) >> 2) + PROGRESS] as number
+    return this.words[((index * SEND_SLOT_SIZE) >> 2) + PROGRESS]!
   }
 
   sent(index: number): number {
-    return this.words[((index * SEND_SLOT_SIZE) >> 2) + SENT] as number
+    return this.words[((index * SEND_SLOT_SIZE) >> 2) + SENT]!
   }
 }
 
@@ -160,19 +160,13 @@ const halves = new Uint16Array(receiveSlotMemory)
 const words = new Uint32Array(receiveSlotMemory)
 const longs = new BigInt64Array(receiveSlotMemory)
 
-const byteAt = (index: number, offset: number): number => bytes[index * RECEIVE_SLOT_SIZE + offset] as number
-const wordAt = (index: number, offset: number): number => words[((index * RECEIVE_SLOT_SIZE) >> 2) + offset] as number
+const byteAt = (index: number, offset: number): number => bytes[index * RECEIVE_SLOT_SIZE + offset]!
+const wordAt = (index: number, offset: number): number => words[((index * RECEIVE_SLOT_SIZE) >> 2) + offset]!
 
 function textAt(family: number, index: number, offset: number, scope: number): string {
   const word = ((index * RECEIVE_SLOT_SIZE) >> 2) + offset
-  if (family === 4) return formatIPv4(words[word] as number)
-  return formatIPv6(
-    words[word] as number,
-    words[word + 1] as number,
-    words[word + 2] as number,
-    words[word + 3] as number,
-    scope,
-  )
+  if (family === 4) return formatIPv4(words[word]!)
+  return formatIPv6(words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!, scope)
 }
 
 /** src/slot.h: Present. */
@@ -189,8 +183,7 @@ export const Present = {
 export const receiveSlots = {
   present: (index: number): number => byteAt(index, PRESENT),
   family: (index: number): number => byteAt(index, FAMILY),
-  address: (index: number): string =>
-    textAt(byteAt(index, FAMILY), index, ADDRESS, wordAt(index, ADDRESS_SCOPE)),
+  address: (index: number): string => textAt(byteAt(index, FAMILY), index, ADDRESS, wordAt(index, ADDRESS_SCOPE)),
   parsed: (index: number): ParsedAddress => ({
     family: byteAt(index, FAMILY) === 4 ? 4 : 6,
     w0: wordAt(index, ADDRESS),
@@ -199,7 +192,7 @@ export const receiveSlots = {
     w3: wordAt(index, ADDRESS + 3),
     scope: wordAt(index, ADDRESS_SCOPE),
   }),
-  port: (index: number): number => halves[((index * RECEIVE_SLOT_SIZE) >> 1) + PORT] as number,
+  port: (index: number): number => halves[((index * RECEIVE_SLOT_SIZE) >> 1) + PORT]!,
   destination: (index: number): string | undefined => {
     const family = byteAt(index, DESTINATION_FAMILY_TOLD)
     return family === 0 ? undefined : textAt(family, index, DESTINATION_TOLD, 0)
@@ -208,7 +201,7 @@ export const receiveSlots = {
   cast: (index: number): number => byteAt(index, CAST),
   trafficClass: (index: number): number => byteAt(index, RECEIVE_TRAFFIC_CLASS),
   hopLimit: (index: number): number => byteAt(index, RECEIVE_HOP_LIMIT),
-  timestamp: (index: number): bigint => longs[((index * RECEIVE_SLOT_SIZE) >> 3) + TIMESTAMP] as bigint,
+  timestamp: (index: number): bigint => longs[((index * RECEIVE_SLOT_SIZE) >> 3) + TIMESTAMP]!,
   size: (index: number): number => wordAt(index, SIZE),
   offset: (index: number): number => wordAt(index, OFFSET),
   chunk: (index: number): number => byteAt(index, CHUNK),

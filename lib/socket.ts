@@ -116,7 +116,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     this.coalesces = !raw && ((checked.coalesce ?? false) || names.includes('segmentSize'))
 
     const endpoint = new binding.Endpoint()
-    const status = endpoint.open(family, raw, checked.protocol ?? 0)
+    const status = endpoint.open(family, raw ? 1 : 0, checked.protocol ?? 0)
     if (status !== 0) throw fromNative(status, 'socket')
     try {
       this.configure(endpoint, checked, names)
@@ -376,7 +376,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     checkObject(options, 'options')
     this[checkPull]()
     const [message] = await this[transportOf].receive(checkRoom(options, 1), 'recvmsg', options)
-    return message as Message
+    return message!
   }
 
   /** See the function `tryRecvmsg`. */
@@ -418,7 +418,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   override on(event: string | symbol, listener: (...args: never[]) => void): this
   override on(event: string | symbol, listener: (...args: never[]) => void): this {
     this.checkListener(event)
-    return super.on(event as keyof SocketEvents, listener as () => void)
+    return super.on(event as keyof SocketEvents, listener)
   }
 
   override addListener<E extends keyof SocketEvents>(event: E, listener: (...args: SocketEvents[E]) => void): this
@@ -431,23 +431,20 @@ export class Socket extends EventEmitter<SocketEvents> {
   override prependListener(event: string | symbol, listener: (...args: never[]) => void): this
   override prependListener(event: string | symbol, listener: (...args: never[]) => void): this {
     this.checkListener(event)
-    return super.prependListener(event as keyof SocketEvents, listener as () => void)
+    return super.prependListener(event as keyof SocketEvents, listener)
   }
 
   /** @internal */
   [checkPull](): void {
     this.checkRunning()
-    if (!this.pull) throw invalidState("The socket gives its messages to 'message'; pulling needs createSocket({ pull: true })")
+    if (!this.pull)
+      throw invalidState("The socket gives its messages to 'message'; pulling needs createSocket({ pull: true })")
     if (this.bindState === 'unbound') this.bindNow()
   }
 
   // --- inside -----------------------------------------------------------------------------------
 
-  private configure(
-    endpoint: Transport['endpoint'],
-    options: SocketOptions,
-    names: readonly ReceiveInfoName[],
-  ): void {
+  private configure(endpoint: Transport['endpoint'], options: SocketOptions, names: readonly ReceiveInfoName[]): void {
     const { family, raw } = TYPES[options.type]
     const set = (option: number, value: number, name: string): void => {
       const status = endpoint.setOption(option, value)
@@ -527,7 +524,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** To the wildcard, port 0. */
   private bindNow(): void {
     const wildcard = this.facts.family === 4 ? '0.0.0.0' : '::'
-    const failure = this.bindTo(parseAddress(wildcard) as ParsedAddress, wildcard, 0)
+    const failure = this.bindTo(parseAddress(wildcard)!, wildcard, 0)
     if (failure !== null) throw failure
   }
 
@@ -569,7 +566,8 @@ export class Socket extends EventEmitter<SocketEvents> {
     return {
       address: receiveSlots.address(0),
       family: receiveSlots.family(0) === 4 ? 'IPv4' : 'IPv6',
-      port: receiveSlots.port(0),
+      // Linux puts the protocol where a raw socket has no port.
+      port: this.facts.raw ? 0 : receiveSlots.port(0),
     }
   }
 
@@ -596,8 +594,8 @@ export class Socket extends EventEmitter<SocketEvents> {
       (bytes) => {
         process.nextTick(callback, null, bytes)
       },
-      (error: Error) => {
-        process.nextTick(callback, error, 0)
+      (error: unknown) => {
+        process.nextTick(callback, error as Error, 0)
       },
     )
   }
@@ -619,7 +617,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     try {
       if (this.listenerCount('messages') > 0) this.emit('messages', messages)
       while (next < messages.length && !this.closed) {
-        const message = messages[next++] as Message
+        const message = messages[next++]!
         this.emit('message', message.data, message)
       }
     } finally {
@@ -660,7 +658,7 @@ function checkOptions(given: SocketType | SocketOptions): SocketOptions {
   const { receiveInfo } = options
   if (receiveInfo !== undefined) {
     if (!Array.isArray(receiveInfo)) throw invalidArgType('options.receiveInfo', 'Array', receiveInfo)
-    options.receiveInfo = [...receiveInfo] as ReceiveInfoName[]
+    options.receiveInfo = Array.from<ReceiveInfoName>(receiveInfo)
     options.receiveInfo.forEach((name, index) => {
       if (typeof name !== 'string' || !Object.hasOwn(receiveFields, name)) {
         throw invalidArgValue(`options.receiveInfo[${String(index)}]`, name, 'is not a field of a received message')

@@ -1,5 +1,5 @@
 import { binding, Field, Option, report, Wait, type Endpoint, type FieldMasks } from './binding'
-import { bytesOf, parseAddress, type ParsedAddress } from './address'
+import { bytesOf, parseAddress } from './address'
 import { receiveSlots, Present, sharedSlots } from './slots'
 
 /** What this kernel does with the fields: what its tables say, less what a try over loopback disproved. */
@@ -30,11 +30,11 @@ export function fieldSupport(): FieldSupport {
 }
 
 const LOOPBACK = {
-  IPv4: parseAddress('127.0.0.1') as ParsedAddress,
-  IPv6: parseAddress('::1') as ParsedAddress,
+  IPv4: parseAddress('127.0.0.1')!,
+  IPv6: parseAddress('::1')!,
 }
 /** On Linux all of 127.0.0.0/8 is ours to send from; elsewhere the kernel refuses, and that says nothing. */
-const OTHER_SOURCE = parseAddress('127.0.0.2') as ParsedAddress
+const OTHER_SOURCE = parseAddress('127.0.0.2')!
 
 const EMPTY = new Uint8Array(0)
 const chunk = new Uint8Array(1024)

@@ -102,9 +102,14 @@ export class Transport {
     private readonly prepare: () => void,
     lost: (error: Error) => void,
   ) {
-    this.queue = new SendQueue(endpoint, facts, () => {
-      this.watch()
-    }, lost)
+    this.queue = new SendQueue(
+      endpoint,
+      facts,
+      () => {
+        this.watch()
+      },
+      lost,
+    )
     endpoint.owner = this
   }
 
@@ -121,7 +126,11 @@ export class Transport {
     return new Promise((resolve, reject) => {
       checkWait(options)
       const { queue } = this
-      const sent = queue.sendOne(message, this.prepare, () => new SendWaiter('sendmsg', queue, options, resolve, reject))
+      const sent = queue.sendOne(
+        message,
+        this.prepare,
+        () => new SendWaiter('sendmsg', queue, options, resolve, reject),
+      )
       if (sent !== null) resolve(sent)
     })
   }

@@ -3,8 +3,7 @@ import { invalidArgType, invalidArgValue, invalidState, outOfRange } from './err
 import type { ReceiveManyRoom, ReceiveRoom, WaitOptions } from './types'
 
 /** Also of another realm. */
-export const isUint8Array = (value: unknown): value is Uint8Array =>
-  types.isUint8Array(value)
+export const isUint8Array = (value: unknown): value is Uint8Array => types.isUint8Array(value)
 
 export function checkInteger(value: unknown, name: string, least: number, most: number): asserts value is number {
   if (typeof value !== 'number') throw invalidArgType(name, 'number', value)
@@ -28,6 +27,7 @@ export function checkObject(value: unknown, name: string): asserts value is obje
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'Object', value)
 }
 
+// eslint-disable-next-line @typescript-eslint/unbound-method -- a view's own method of this name is not asked
 const at = Uint8Array.prototype.at
 
 /**

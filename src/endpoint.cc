@@ -105,9 +105,13 @@ Endpoint::~Endpoint() {
   instance_->Unregister(this);
 }
 
-bool Endpoint::Refuse(const Napi::CallbackInfo& info) {
-  if (instance_->attached() && !instance_->ending) return false;
-  Throw(info.Env(), "ERR_INVALID_STATE", "The addon is not initialized, or its thread ends");
+bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) {
+  if (!instance_->attached() || instance_->ending) {
+    Throw(info.Env(), "ERR_INVALID_STATE", "The addon is not initialized, or its thread ends");
+    return true;
+  }
+  if (instance_->MemoryIsThere(memory)) return false;
+  Throw(info.Env(), "ERR_INVALID_STATE", "The memory given to initialize() was detached or resized");
   return true;
 }
 
@@ -194,17 +198,17 @@ Status Tell(Status (*ask)(const SocketState&, Address&), const SocketState& stat
 }  // namespace
 
 Napi::Value Endpoint::LocalAddress(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
+  if (Refuse(info, Instance::kReceiveMemory)) return {};
   return Number(info, Tell(datagram::LocalAddress, state_, *instance_));
 }
 
 Napi::Value Endpoint::RemoteAddress(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
+  if (Refuse(info, Instance::kReceiveMemory)) return {};
   return Number(info, Tell(datagram::RemoteAddress, state_, *instance_));
 }
 
 Napi::Value Endpoint::GetOption(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
+  if (Refuse(info, Instance::kReceiveMemory)) return {};
   int value = 0;
   instance_->report->status =
       datagram::GetOption(state_, static_cast<Option>(Unsigned(info, 0)), value);
@@ -245,7 +249,7 @@ Napi::Value Endpoint::Segmentation(const Napi::CallbackInfo& info) {
 // of all of them in one array. Returns how many the kernel took whole; the report says why it were
 // not all.
 Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
+  if (Refuse(info, Instance::kSendMemory)) return {};
   const napi_env env = info.Env();
   Instance& instance = *instance_;
   const uint32_t count = Unsigned(info, 0);
@@ -272,7 +276,7 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
     for (uint32_t index = 0; index < views; index++) {
       if (napi_get_element(env, info[1], index, &values[index]) != napi_ok) return {};
     }
-    if (Refuse(info)) return {};
+    if (Refuse(info, Instance::kSendMemory)) return {};
   }
   std::vector<Buffer>& buffers = instance.buffers;
   buffers.clear();
@@ -326,7 +330,7 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
 // pack() moves the others once there are new chunks. They must all be packed before the next
 // receive().
 Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
+  if (Refuse(info, Instance::kReceiveMemory)) return {};
   const uint32_t count = Unsigned(info, 0);
   const uint32_t length = Unsigned(info, 1);
   const uint32_t control_length = Unsigned(info, 2);
@@ -347,7 +351,7 @@ Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
 
 // pack(first, count, small, smallUsed, large, largeUsed)
 Napi::Value Endpoint::Pack(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
+  if (Refuse(info, Instance::kReceiveMemory)) return {};
   const uint32_t first = Unsigned(info, 0);
   const uint32_t count = Unsigned(info, 1);
   if (count > kSlotCount || first > count) {

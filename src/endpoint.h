@@ -60,7 +60,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   void StopWatching();
   void CloseWatcher();
   // True, with a JavaScript exception pending, when this call cannot be served.
-  bool Refuse(const Napi::CallbackInfo& info);
+  // `memory` is what the call works in.
+  bool Refuse(const Napi::CallbackInfo& info, uint32_t memory = Instance::kNoMemory);
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
   Napi::Value PackFrom(const Napi::CallbackInfo& info, uint32_t first, uint32_t count,
                        size_t argument);

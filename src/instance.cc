@@ -11,38 +11,57 @@ Instance::Instance(napi_env environment) : env(environment), workspace(CreateWor
 }
 
 const char* Instance::Attach(const Napi::CallbackInfo& info) {
-  const size_t sizes[] = {
-      kSlotCount * sizeof(SendSlot),
-      kSendControlArena,
-      kSlotCount * sizeof(ReceiveSlot),
-      static_cast<size_t>(kSlotCount) * kReceiveStride,
-      static_cast<size_t>(kSlotCount) * kRecordStride,
-      sizeof(Report),
+  const size_t sizes[kMemoryCount] = {
+      kSlotCount * sizeof(SendSlot), kSendControlArena,
+      kSlotCount * sizeof(ReceiveSlot), static_cast<size_t>(kSlotCount) * kReceiveStride,
+      static_cast<size_t>(kSlotCount) * kRecordStride, sizeof(Report),
   };
-  constexpr size_t kCount = sizeof sizes / sizeof *sizes;
   if (attached()) return "initialize() was called before";
-  if (info.Length() != kCount + 1 || !info[kCount].IsFunction()) {
+  if (info.Length() != kMemoryCount + 1 || !info[kMemoryCount].IsFunction()) {
     return "initialize() takes six ArrayBuffers and a function";
   }
-  uint8_t* memory[kCount];
-  for (size_t index = 0; index < kCount; index++) {
+  uint8_t* data[kMemoryCount];
+  for (size_t index = 0; index < kMemoryCount; index++) {
     if (!info[index].IsArrayBuffer()) return "initialize() takes six ArrayBuffers and a function";
+    for (size_t other = 0; other < index; other++) {
+      if (info[index].StrictEquals(info[other])) return "initialize() takes six different ArrayBuffers";
+    }
     auto buffer = info[index].As<Napi::ArrayBuffer>();
     if (buffer.ByteLength() < sizes[index]) return "a buffer given to initialize() is too small";
-    memory[index] = static_cast<uint8_t*>(buffer.Data());
+    data[index] = static_cast<uint8_t*>(buffer.Data());
   }
-  for (size_t index = 0; index < kCount; index++) {
-    napi_ref reference = nullptr;
-    if (napi_create_reference(env, info[index], 1, &reference) != napi_ok) return "out of memory";
-    memory_.push_back(reference);
+  for (size_t index = 0; index < kMemoryCount; index++) {
+    Memory& memory = memory_[index];
+    memory = {nullptr, data[index], sizes[index]};
+    if (napi_create_reference(env, info[index], 1, &memory.reference) != napi_ok) {
+      return "out of memory";
+    }
   }
-  send_slots = reinterpret_cast<SendSlot*>(memory[0]);
-  send_records = memory[1];
-  receive_area = {reinterpret_cast<ReceiveSlot*>(memory[2]), memory[3], kReceiveStride, memory[4],
+  send_slots = reinterpret_cast<SendSlot*>(data[0]);
+  send_records = data[1];
+  receive_area = {reinterpret_cast<ReceiveSlot*>(data[2]), data[3], kReceiveStride, data[4],
                   kRecordStride};
-  report = reinterpret_cast<Report*>(memory[5]);
-  if (napi_create_reference(env, info[kCount], 1, &dispatch_) != napi_ok) return "out of memory";
+  report = reinterpret_cast<Report*>(data[5]);
+  if (napi_create_reference(env, info[kMemoryCount], 1, &dispatch_) != napi_ok) {
+    return "out of memory";
+  }
   return nullptr;
+}
+
+bool Instance::MemoryIsThere(uint32_t parts) const {
+  for (size_t index = 0; index < kMemoryCount; index++) {
+    if ((parts & (1U << index)) == 0) continue;
+    const Memory& memory = memory_[index];
+    napi_value buffer = nullptr;
+    void* data = nullptr;
+    size_t size = 0;
+    if (napi_get_reference_value(env, memory.reference, &buffer) != napi_ok ||
+        napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok || data != memory.data ||
+        size < memory.size) {
+      return false;
+    }
+  }
+  return true;
 }
 
 void Instance::Dispatch(napi_value endpoint, int status, int events) {

@@ -24,6 +24,12 @@ class Instance : public std::enable_shared_from_this<Instance> {
   // Returns what is wrong with it, or null.
   const char* Attach(const Napi::CallbackInfo& info);
   bool attached() const { return dispatch_ != nullptr; }
+  // Whether the memory is where it was: JavaScript that holds an ArrayBuffer can detach or shrink it.
+  // Parts are bits, in the order of initialize()'s arguments.
+  static constexpr uint32_t kNoMemory = 0;
+  static constexpr uint32_t kSendMemory = 0b100011;
+  static constexpr uint32_t kReceiveMemory = 0b111100;
+  bool MemoryIsThere(uint32_t parts) const;
 
   // Calls dispatch(endpoint, status, events) in the loop's turn.
   void Dispatch(napi_value endpoint, int status, int events);
@@ -51,7 +57,13 @@ class Instance : public std::enable_shared_from_this<Instance> {
  private:
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
 
-  std::vector<napi_ref> memory_;
+  static constexpr size_t kMemoryCount = 6;
+  struct Memory {
+    napi_ref reference;
+    void* data;
+    size_t size;
+  };
+  Memory memory_[kMemoryCount] = {};
   napi_ref dispatch_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   std::unordered_set<Endpoint*> endpoints_;

@@ -20,18 +20,26 @@ export function countSockets() {
   return [...descriptors().values()].filter((target) => target.startsWith('socket:')).length
 }
 
+/** The descriptors of this process's UDP sockets, by the port that each is bound to. */
+export function descriptorsByPort(table = 'udp') {
+  const ports = new Map()
+  for (const line of readFileSync(`/proc/self/net/${table}`, 'utf8').split('\n').slice(1)) {
+    const words = line.trim().split(/\s+/)
+    if (words.length > 9) ports.set(`socket:[${words[9]}]`, Number.parseInt(words[1].split(':')[1], 16))
+  }
+  const found = new Map()
+  for (const [descriptor, target] of descriptors()) {
+    const port = ports.get(target)
+    if (port !== undefined) found.set(port, descriptor)
+  }
+  return found
+}
+
 /** The descriptor of this process's UDP socket that is bound to `port`. */
 export function descriptorOf(port, table = 'udp') {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  const row = readFileSync(`/proc/self/net/${table}`, 'utf8')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .find((words) => words[1]?.endsWith(`:${hex}`))
-  if (row === undefined) throw new Error(`no socket of ${table} is bound to ${port}`)
-  for (const [descriptor, target] of descriptors()) {
-    if (target === `socket:[${row[9]}]`) return descriptor
-  }
-  throw new Error(`the socket bound to ${port} is not this process's`)
+  const descriptor = descriptorsByPort(table).get(port)
+  if (descriptor === undefined) throw new Error(`no socket of ${table} here is bound to ${port}`)
+  return descriptor
 }
 
 /** The flags of a descriptor's description, O_NONBLOCK among them. */

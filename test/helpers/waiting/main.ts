@@ -1,0 +1,20 @@
+// One scenario a process: main.ts NAME [COUNT]; its result is one line of JSON on stdout.
+import { writeSync } from 'node:fs'
+import * as borrowed from './borrowed'
+import * as endings from './endings'
+import * as loop from './loop'
+import * as order from './order'
+
+const scenarios: Record<string, (count: number) => unknown> = { ...order, ...endings, ...borrowed, ...loop }
+
+async function main(): Promise<void> {
+  const [, , name = '', count = '0'] = process.argv
+  const scenario = scenarios[name]
+  if (scenario === undefined) throw new Error(`no scenario ${name}`)
+  const result = await scenario(Number(count))
+  if (result === undefined) return
+  const text = Buffer.from(JSON.stringify(result))
+  for (let at = 0; at < text.length; ) at += writeSync(1, text, at)
+}
+
+void main()
