@@ -116,7 +116,7 @@ function serve(socket: Socket, { zones, maxSize }: Settings): void {
 
 async function main(): Promise<void> {
   const chosen = settings()
-  if (chosen === undefined) return console.log(USAGE)
+  if (chosen === undefined) { console.log(USAGE); return; }
   const { address, port } = chosen
   const socket = await (address === undefined ? listenAnywhere(port) : listen(address, port))
   serve(socket, chosen)

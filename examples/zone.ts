@@ -168,7 +168,7 @@ class Parser {
   /** Checks what can only be said of the zone as a whole, and builds its tree. */
   finish(lastLine: number): Zone {
     const start = this.records.find(({ record }) => record.type === 'SOA')
-    if (start === undefined || start.record.type !== 'SOA') this.fail(lastLine, 'the zone has no SOA record')
+    if (start?.record.type !== 'SOA') this.fail(lastLine, 'the zone has no SOA record')
     const origin = start.record.name.toLowerCase()
     const nodes = new Map<string, Node>([[origin, new Map()]])
     for (const { line, record } of this.records) {

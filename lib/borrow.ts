@@ -32,13 +32,7 @@ export function borrowForReceiving(socket: unknown): Transport {
 const { ref, unref, getSendQueueCount } = dgram.Socket.prototype
 
 function borrowDgram(socket: dgram.Socket): Transport {
-  // Throws at once when the socket is closed, long before its 'close' event: its descriptor may be somebody else's.
-  try {
-    getSendQueueCount.call(socket)
-  } catch {
-    forget(socket)
-    throw notRunning()
-  }
+  checkRunning(socket)
   const known = sockets.get(socket)
   if (known !== undefined) return known
   const descriptor = binding.findHandle(
@@ -47,12 +41,25 @@ function borrowDgram(socket: dgram.Socket): Transport {
   )
   if (descriptor === undefined) throw invalidState('The dgram socket has no handle in this thread')
   if (descriptor === null) throw invalidState('The dgram socket is not bound')
-  const transport = borrowEndpoint(descriptor)
+  // Again behind the message's own code (getters, proxies), which can close the socket.
+  const transport = borrowEndpoint(descriptor, () => {
+    checkRunning(socket)
+  })
   sockets.set(socket, transport)
   socket.once('close', () => {
     forget(socket)
   })
   return transport
+}
+
+/** Throws as soon as the socket is closed, long before its 'close' event: its descriptor may be somebody else's. */
+function checkRunning(socket: dgram.Socket): void {
+  try {
+    getSendQueueCount.call(socket)
+  } catch {
+    forget(socket)
+    throw notRunning()
+  }
 }
 
 function forget(socket: dgram.Socket): void {
@@ -71,7 +78,7 @@ function borrowDescriptor(descriptor: number): Transport {
     // The number is another socket's by now; what still waits for the old one goes out through its duplicate.
     descriptors.delete(descriptor)
   }
-  const transport = borrowEndpoint(descriptor)
+  const transport = borrowEndpoint(descriptor, nothing)
   if (descriptors.size >= MOST_DESCRIPTORS) forgetIdle()
   descriptors.set(descriptor, { identity, transport })
   return transport
@@ -86,10 +93,10 @@ function forgetIdle(): void {
 
 const nothing = (): void => undefined
 
-function borrowEndpoint(descriptor: number): Transport {
+function borrowEndpoint(descriptor: number, prepare: () => void): Transport {
   const endpoint = new binding.Endpoint()
   const status = endpoint.borrow(descriptor)
   if (status !== 0) throw fromNative(status, 'sendmsg')
   const facts = { ...factsOf(endpoint), borrowed: true, sendTime: true, ignoreUnsupported: false }
-  return new Transport(endpoint, facts, { whole: false, wantControl: true }, nothing, nothing)
+  return new Transport(endpoint, facts, { whole: false, wantControl: true }, prepare, nothing)
 }

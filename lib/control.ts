@@ -1,7 +1,7 @@
 import { binding, receiveRecordMemory, sendRecordMemory } from './binding'
 import { invalidArgType, outOfRange } from './errors'
 import type { ControlMessage } from './types'
-import { checkInteger, isUint8Array } from './validate'
+import { byteLengthOf, checkInteger, checkView } from './validate'
 
 // src/slot.h: ControlRecord. Level, type, length, reserved, then the payload, padded to 8 bytes.
 const HEADER = 16
@@ -16,21 +16,21 @@ const received = new DataView(receiveRecordMemory)
 const receivedBytes = new Uint8Array(receiveRecordMemory)
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-/** Checks `message.control` and writes it down as records. */
-export function encodeControl(control: unknown): Uint8Array {
-  if (!Array.isArray(control)) throw invalidArgType('message.control', 'Array', control)
+/** Checks the property `control` of a message and writes it down as records. */
+export function encodeControl(control: unknown, name: string): Uint8Array {
+  if (!Array.isArray(control)) throw invalidArgType(name, 'Array', control)
   const count = control.length
   if (count * HEADER > MAX_RECORDS) {
-    throw outOfRange('message.control.length', `<= ${String(MAX_RECORDS / HEADER)}`, count)
+    throw outOfRange(`${name}.length`, `<= ${String(MAX_RECORDS / HEADER)}`, count)
   }
   const parts: Uint8Array[] = []
   let size = 0
   for (let index = 0; index < count; index++) {
-    const part = encodeOne(control[index], `message.control[${String(index)}]`)
+    const part = encodeOne(control[index], `${name}[${String(index)}]`)
     parts.push(part)
     size += part.byteLength
     if (size > MAX_RECORDS) {
-      throw outOfRange('message.control', `at most ${String(MAX_RECORDS)} bytes with ${String(HEADER)} a message`, size)
+      throw outOfRange(name, `at most ${String(MAX_RECORDS)} bytes with ${String(HEADER)} a message`, size)
     }
   }
   const records = new Uint8Array(size)
@@ -47,17 +47,17 @@ function encodeOne(message: unknown, name: string): Uint8Array {
   const { level, type, data } = message as Partial<ControlMessage>
   checkInteger(level, `${name}.level`, -0x80000000, 0x7fffffff)
   checkInteger(type, `${name}.type`, -0x80000000, 0x7fffffff)
-  if (!isUint8Array(data)) throw invalidArgType(`${name}.data`, 'Uint8Array', data)
-  const payload = new Uint8Array(data)
-  if (recordSpace(payload.byteLength) > MAX_RECORDS) {
-    throw outOfRange(`${name}.data.byteLength`, `<= ${String(MAX_RECORDS - HEADER)}`, payload.byteLength)
+  checkView(data, `${name}.data`)
+  const length = byteLengthOf(data)
+  if (length > MAX_RECORDS - HEADER) {
+    throw outOfRange(`${name}.data.byteLength`, `<= ${String(MAX_RECORDS - HEADER)}`, length)
   }
-  const record = new Uint8Array(recordSpace(payload.byteLength))
+  const record = new Uint8Array(recordSpace(length))
   const view = new DataView(record.buffer)
   view.setInt32(0, level, LITTLE_ENDIAN)
   view.setInt32(4, type, LITTLE_ENDIAN)
-  view.setUint32(8, payload.byteLength, LITTLE_ENDIAN)
-  record.set(payload, HEADER)
+  view.setUint32(8, length, LITTLE_ENDIAN)
+  record.set(data, HEADER)
   return record
 }
 

@@ -15,7 +15,7 @@ import {
 import type { SendSlots } from './slots'
 import { fieldSupport } from './support'
 import type { OutgoingMessage } from './types'
-import { checkBoolean, checkData, checkInteger, checkObject, isUint8Array } from './validate'
+import { byteLengthOf, checkBoolean, checkData, checkInteger, checkObject } from './validate'
 
 /** What encoding needs to know of the socket. */
 export interface SendContext {
@@ -51,66 +51,80 @@ const { sourceNeedsWildcard, interfaceDiscardsSource, sendFlags } = binding.kern
 
 /**
  * Checks a message and writes it down as message `index`. Every property is read once, so that nothing can change
- * between its check and its use. Throws before anything is sent.
+ * between its check and its use; the data is looked at last, when no code of the message's own runs any more. Throws
+ * before anything is sent. `name` is the message's in errors. Returns the bytes of data.
  */
-export function encode(message: OutgoingMessage, context: SendContext, target: Encoded, index: number): void {
-  if (typeof message !== 'object' || message === null) throw invalidArgType('message', 'Object', message)
+export function encode(
+  message: OutgoingMessage,
+  name: string,
+  context: SendContext,
+  target: Encoded,
+  index: number,
+): number {
+  if (typeof message !== 'object' || message === null) throw invalidArgType(name, 'Object', message)
   const { data, address, port, to, source, interface: through, trafficClass, ecn, dscp } = message
   const { hopLimit, dontFragment, segmentSize, sendTime, flags, control } = message
   const { slots } = target
   slots.clear(index)
 
-  const peer = encodeDestination(address, port, to, context, target, index)
+  // The data itself, or a socket's callback arguments, in place of a message.
+  if (data === undefined && (Array.isArray(message) || ArrayBuffer.isView(message))) {
+    throw invalidArgType(name, 'Object', message)
+  }
+  const peer = encodeDestination(address, port, to, name, context, target, index)
   const family = peer.family
   slots.setControlFamily(index, family)
-  const bufferCount = encodeData(data, target.views)
-  slots.setBufferCount(index, bufferCount)
 
   let fields = 0
-  if (source !== undefined) fields |= encodeSource(source, family, slots, index)
+  if (source !== undefined) fields |= encodeSource(source, family, name, slots, index)
   if (through !== undefined) {
-    slots.setInterface(index, interfaceOf(through))
+    slots.setInterface(index, interfaceOf(through, name))
     fields |= Field.interface
   }
   if (trafficClass !== undefined || ecn !== undefined || dscp !== undefined) {
-    encodeTrafficClass(trafficClass, ecn, dscp, context.trafficClass[family], slots, index)
+    encodeTrafficClass(trafficClass, ecn, dscp, context.trafficClass[family], name, slots, index)
     fields |= Field.trafficClass
   }
   if (hopLimit !== undefined) {
-    checkInteger(hopLimit, 'message.hopLimit', 1, 255)
+    checkInteger(hopLimit, `${name}.hopLimit`, 1, 255)
     slots.setHopLimit(index, hopLimit)
     fields |= Field.hopLimit
   }
   if (dontFragment !== undefined) {
-    checkBoolean(dontFragment, 'message.dontFragment')
+    checkBoolean(dontFragment, `${name}.dontFragment`)
     slots.setDontFragment(index, dontFragment)
     fields |= Field.dontFragment
   }
   if (segmentSize !== undefined) {
-    checkInteger(segmentSize, 'message.segmentSize', 1, 65535)
+    checkInteger(segmentSize, `${name}.segmentSize`, 1, 65535)
     slots.setSegmentSize(index, segmentSize)
     fields |= Field.segmentSize
   }
   if (sendTime !== undefined) {
-    encodeSendTime(sendTime, context, slots, index)
+    encodeSendTime(sendTime, name, context, slots, index)
     fields |= Field.sendTime
   }
-  if (flags !== undefined) slots.setFlags(index, flagsOf(flags, context))
+  if (flags !== undefined) slots.setFlags(index, flagsOf(flags, name, context))
   target.records[index] = undefined
   if (control !== undefined) {
-    const records = encodeControl(control)
+    const records = encodeControl(control, `${name}.control`)
     if (records.byteLength > 0) {
       target.records[index] = records
       fields |= Field.control
     }
   }
   slots.setFields(index, fields === 0 ? 0 : honoured(fields, peer, source, context))
+  const first = target.views.length
+  const bytes = encodeData(data, name, target.views)
+  slots.setBufferCount(index, target.views.length - first)
+  return bytes
 }
 
 function encodeDestination(
   address: unknown,
   port: unknown,
   to: unknown,
+  name: string,
   context: SendContext,
   target: Encoded,
   index: number,
@@ -119,29 +133,32 @@ function encodeDestination(
   let number = port
   if (to !== undefined) {
     if (host !== undefined || number !== undefined) {
-      throw invalidArgValue('message.to', to, 'must not be given beside address and port')
+      throw invalidArgValue(`${name}.to`, to, 'must not be given beside address and port')
     }
-    if (!(to instanceof SocketAddress)) throw invalidArgType('message.to', 'SocketAddress', to)
-    host = to.address
-    number = to.port
+    const parts = partsOf(to, `${name}.to`)
+    if (parts.flowlabel !== 0 && !context.ignoreUnsupported) throw notSupported('to.flowlabel')
+    host = parts.address
+    number = parts.port
   }
+  const addressName = (): string => `${name}.${to === undefined ? 'address' : 'to'}`
   if (host === undefined && number === undefined && context.peer !== undefined) {
     target.places[index] = undefined
     return context.peer
   }
-  if (typeof host !== 'string') throw invalidArgType('message.address', 'string', host)
+  if (typeof host !== 'string') throw invalidArgType(addressName(), 'string', host)
   if (context.peer !== undefined) throw isConnected()
   if (context.raw) {
     if (number !== undefined && number !== 0) {
-      throw invalidArgValue('message.port', number, 'must be left out on a raw socket')
+      throw invalidArgValue(`${name}.${to === undefined ? 'port' : 'to.port'}`, number, 'must be left out on a raw socket')
     }
     number = 0
   } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > 65535) {
-    throw badPort('message.port', number, false)
+    throw badPort(`${name}.${to === undefined ? 'port' : 'to.port'}`, number, false)
   }
-  const parsed = parse(host, 'message.address')
+  const parsed = parseAddress(host)
+  if (parsed === undefined) throw invalidArgValue(addressName(), host, 'must be an IP address')
   if (parsed.family === 6 ? context.family === 4 : context.ipv6Only) {
-    throw invalidArgValue('message.address', host, `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
+    throw invalidArgValue(addressName(), host, `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
   }
   target.slots.setDestination(index, parsed, number as number)
   target.places[index] = { address: host, port: number as number }
@@ -154,35 +171,48 @@ function parse(text: string, name: string): ParsedAddress {
   return parsed
 }
 
-/** Appends the views of `data`; returns how many. */
-function encodeData(data: unknown, views: Uint8Array[]): number {
-  if (isUint8Array(data)) {
-    checkData(data, 'message.data')
-    if (data.byteLength > MAX_BYTES) throw tooLong(data.byteLength)
-    views.push(data)
-    return 1
+/** A property of a SocketAddress-like object that has none throws. */
+function partsOf(to: unknown, name: string): { address: unknown; port: unknown; flowlabel: unknown } {
+  if (to instanceof SocketAddress) {
+    try {
+      return { address: to.address, port: to.port, flowlabel: to.flowlabel }
+    } catch {
+      // Made by Object.create(): only the prototype is a SocketAddress.
+    }
   }
-  if (!Array.isArray(data)) throw invalidArgType('message.data', ['Uint8Array', 'Array'], data)
-  const count = data.length
-  if (count > maxBuffers) throw outOfRange('message.data.length', `<= ${String(maxBuffers)}`, count)
-  let bytes = 0
-  for (let index = 0; index < count; index++) {
-    const view: unknown = data[index]
-    checkData(view, `message.data[${String(index)}]`)
-    bytes += view.byteLength
-    views.push(view)
-  }
-  if (bytes > MAX_BYTES) throw tooLong(bytes)
-  return count
+  throw invalidArgType(name, 'SocketAddress', to)
 }
 
-const tooLong = (bytes: number): RangeError => outOfRange('message.data', `at most ${String(MAX_BYTES)} bytes`, bytes)
+/** Appends the views of `data`; returns their bytes. */
+function encodeData(data: unknown, name: string, views: Uint8Array[]): number {
+  const first = views.length
+  if (Array.isArray(data)) {
+    const count = data.length
+    if (count > maxBuffers) throw outOfRange(`${name}.data.length`, `<= ${String(maxBuffers)}`, count)
+    // To read an element can run code that takes memory away: all are read before the first is checked.
+    for (let index = 0; index < count; index++) views.push(data[index] as Uint8Array)
+    for (let index = 0; index < count; index++) checkData(views[first + index], name, index)
+  } else {
+    checkData(data, name)
+    views.push(data)
+  }
+  const bytes = bytesFrom(views, first)
+  if (bytes > MAX_BYTES) throw outOfRange(`${name}.data`, `at most ${String(MAX_BYTES)} bytes`, bytes)
+  return bytes
+}
 
-function encodeSource(source: unknown, family: 4 | 6, slots: SendSlots, index: number): number {
-  if (typeof source !== 'string') throw invalidArgType('message.source', 'string', source)
-  const parsed = parse(source, 'message.source')
+/** The bytes of the views from `first` on. */
+export function bytesFrom(views: readonly Uint8Array[], first: number): number {
+  let bytes = 0
+  for (let index = first; index < views.length; index++) bytes += byteLengthOf(views[index] as Uint8Array)
+  return bytes
+}
+
+function encodeSource(source: unknown, family: 4 | 6, name: string, slots: SendSlots, index: number): number {
+  if (typeof source !== 'string') throw invalidArgType(`${name}.source`, 'string', source)
+  const parsed = parse(source, `${name}.source`)
   if (parsed.family !== family) {
-    throw invalidArgValue('message.source', source, `must be IPv${String(family)}, as the destination`)
+    throw invalidArgValue(`${name}.source`, source, `must be IPv${String(family)}, as the destination`)
   }
   slots.setSource(index, parsed)
   if (parsed.scope === 0) return Field.source
@@ -190,14 +220,14 @@ function encodeSource(source: unknown, family: 4 | 6, slots: SendSlots, index: n
   return Field.source | Field.interface
 }
 
-function interfaceOf(through: unknown): number {
+function interfaceOf(through: unknown, name: string): number {
   if (typeof through === 'number') {
-    checkInteger(through, 'message.interface', 1, 0x7fffffff)
+    checkInteger(through, `${name}.interface`, 1, 0x7fffffff)
     return through
   }
-  if (typeof through !== 'string') throw invalidArgType('message.interface', ['number', 'string'], through)
+  if (typeof through !== 'string') throw invalidArgType(`${name}.interface`, ['number', 'string'], through)
   const index = through.includes('\0') ? 0 : binding.interfaceIndex(through)
-  if (index === 0) throw invalidArgValue('message.interface', through, 'must be the name of an interface')
+  if (index === 0) throw invalidArgValue(`${name}.interface`, through, 'must be the name of an interface')
   return index
 }
 
@@ -209,26 +239,27 @@ function encodeTrafficClass(
   ecn: unknown,
   dscp: unknown,
   base: number,
+  name: string,
   slots: SendSlots,
   index: number,
 ): void {
   if (whole !== undefined) {
     if (ecn !== undefined || dscp !== undefined) {
-      throw invalidArgValue('message.trafficClass', whole, 'must not be given beside ecn or dscp, its halves')
+      throw invalidArgValue(`${name}.trafficClass`, whole, 'must not be given beside ecn or dscp, its halves')
     }
-    checkInteger(whole, 'message.trafficClass', 0, 255)
+    checkInteger(whole, `${name}.trafficClass`, 0, 255)
     slots.setTrafficClass(index, whole, 0xff)
     return
   }
   let value = base
   let mask = 0
   if (ecn !== undefined) {
-    checkInteger(ecn, 'message.ecn', 0, 3)
+    checkInteger(ecn, `${name}.ecn`, 0, 3)
     value = (value & DSCP) | ecn
     mask |= ECN
   }
   if (dscp !== undefined) {
-    checkInteger(dscp, 'message.dscp', 0, 63)
+    checkInteger(dscp, `${name}.dscp`, 0, 63)
     value = (value & ECN) | (dscp << 2)
     mask |= DSCP
   }
@@ -237,27 +268,27 @@ function encodeTrafficClass(
 
 const MAX_TIME = 0xffffffffffffffffn
 
-function encodeSendTime(sendTime: unknown, context: SendContext, slots: SendSlots, index: number): void {
-  if (typeof sendTime !== 'bigint') throw invalidArgType('message.sendTime', 'bigint', sendTime)
+function encodeSendTime(sendTime: unknown, name: string, context: SendContext, slots: SendSlots, index: number): void {
+  if (typeof sendTime !== 'bigint') throw invalidArgType(`${name}.sendTime`, 'bigint', sendTime)
   if (sendTime < 0n || sendTime > MAX_TIME) {
-    throw outOfRange('message.sendTime', `>= 0 && <= ${String(MAX_TIME)}`, sendTime)
+    throw outOfRange(`${name}.sendTime`, `>= 0 && <= ${String(MAX_TIME)}`, sendTime)
   }
   if (!context.sendTime && !context.ignoreUnsupported) {
-    throw invalidState('message.sendTime needs a socket made with createSocket({ sendTime: true })')
+    throw invalidState(`${name}.sendTime needs a socket made with createSocket({ sendTime: true })`)
   }
   slots.setSendTime(index, sendTime)
 }
 
-function flagsOf(flags: unknown, context: SendContext): number {
-  checkObject(flags, 'message.flags')
+function flagsOf(flags: unknown, name: string, context: SendContext): number {
+  checkObject(flags, `${name}.flags`)
   let bits = 0
-  for (const [name, bit] of Object.entries(SendFlag)) {
-    const on: unknown = (flags as Record<string, unknown>)[name]
+  for (const [flag, bit] of Object.entries(SendFlag)) {
+    const on: unknown = (flags as Record<string, unknown>)[flag]
     if (on === undefined) continue
-    checkBoolean(on, `message.flags.${name}`)
+    checkBoolean(on, `${name}.flags.${flag}`)
     if (!on) continue
     if ((sendFlags & bit) !== 0) bits |= bit
-    else if (!context.ignoreUnsupported) throw notSupported(`flags.${name}`)
+    else if (!context.ignoreUnsupported) throw notSupported(`flags.${flag}`)
   }
   return bits
 }

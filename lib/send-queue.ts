@@ -143,8 +143,9 @@ export class SendQueue {
       if (status !== 0) throw fromNative(status, 'sendmsg', block.places[0])
       const started = block.slots.progress(0) > 0
       if (!started && createWaiter === undefined) return null
-      this.add(block, 0, 1, createWaiter?.() ?? new Nobody(this.lost))
-      this.startWaiting(wait)
+      const waiter = createWaiter?.() ?? new Nobody(this.lost)
+      this.add(block, 0, 1, waiter)
+      this.startWaiting(wait, waiter)
       return createWaiter === undefined ? block.views.reduce((sum, view) => sum + view.byteLength, 0) : null
     } finally {
       block.clear()
@@ -176,8 +177,9 @@ export class SendQueue {
           }
           wait = submitted.wait
           if (createWaiter === undefined && block.slots.progress(from) > 0) {
-            this.add(block, from, from + 1, new Nobody(this.lost))
-            this.startWaiting(wait)
+            const nobody = new Nobody(this.lost)
+            this.add(block, from, from + 1, nobody)
+            this.startWaiting(wait, nobody)
             return taken + 1
           }
         }
@@ -185,7 +187,7 @@ export class SendQueue {
         waiter ??= createWaiter(taken)
         this.add(block, from, block.count, waiter)
       }
-      if (wait !== Wait.none) this.startWaiting(wait)
+      if (waiter !== undefined && wait !== Wait.none) this.startWaiting(wait, waiter)
       return taken
     } finally {
       for (const block of blocks) block.clear()
@@ -355,9 +357,13 @@ export class SendQueue {
     this.head = 0
   }
 
-  private startWaiting(wait: number): void {
-    if (wait === Wait.forBuffers) this.pauseAWhile()
-    else this.changed()
+  private startWaiting(wait: number, waiter: Waiter): void {
+    try {
+      if (wait === Wait.forBuffers) this.pauseAWhile()
+      else this.changed()
+    } catch (error) {
+      this.fail(waiter, error as Error)
+    }
   }
 
   private stopWaiting(): void {

@@ -27,7 +27,7 @@ import {
 import { resolve } from './resolve'
 import { receiveSlots } from './slots'
 import { fieldSupport } from './support'
-import { factsOf, Transport, type SocketFacts } from './transport'
+import { canWait, factsOf, Transport, type SocketFacts } from './transport'
 import type {
   Message,
   MessageInfo,
@@ -100,6 +100,8 @@ export class Socket extends EventEmitter<SocketEvents> {
   private bindState: 'unbound' | 'binding' | 'bound' = 'unbound'
   private connectState: 'disconnected' | 'connecting' | 'connected' = 'disconnected'
   private closed = false
+  /** Received, and not heard because a listener threw. */
+  private unheard: Message[] | undefined
   private releaseSignal: () => void = noop
 
   constructor(options: SocketType | SocketOptions, listener?: (data: Buffer, info: MessageInfo) => void) {
@@ -514,7 +516,8 @@ export class Socket extends EventEmitter<SocketEvents> {
         this.receive()
       }
     }
-    transport.watch()
+    // Where nothing can wait, the immediate functions still work on a socket that nobody listens to.
+    if (canWait || this.listenerCount('message') + this.listenerCount('messages') > 0) transport.watch()
     process.nextTick(() => {
       if (!this.closed) this.emit('listening')
     })
@@ -595,13 +598,18 @@ export class Socket extends EventEmitter<SocketEvents> {
         process.nextTick(callback, null, bytes)
       },
       (error: unknown) => {
-        process.nextTick(callback, error as Error, 0)
+        process.nextTick(callback, error, 0)
       },
     )
   }
 
   /** The socket is readable: one batch to the listeners. */
   private receive(): void {
+    // What was left when a listener threw comes first; the kernel tells again of what it has.
+    if (this.unheard !== undefined) {
+      this.deliverUnheard()
+      return
+    }
     let messages: Message[]
     try {
       messages = this[transportOf].tryReceive(BATCH)
@@ -609,26 +617,32 @@ export class Socket extends EventEmitter<SocketEvents> {
       this.emit('error', error as Error)
       return
     }
-    if (messages.length > 0) this.deliver(messages)
+    if (messages.length > 0) this.deliver(messages, true)
   }
 
-  private deliver(messages: Message[]): void {
+  private deliver(messages: Message[], fresh: boolean): void {
     let next = 0
     try {
-      if (this.listenerCount('messages') > 0) this.emit('messages', messages)
+      if (fresh && this.listenerCount('messages') > 0) this.emit('messages', messages)
       while (next < messages.length && !this.closed) {
-        const message = messages[next++]!
+        const message = messages[next++] as Message
         this.emit('message', message.data, message)
       }
     } finally {
       // A listener threw: the others shall still be heard.
       if (next < messages.length && !this.closed) {
-        const rest = messages.slice(next)
+        this.unheard = messages.slice(next)
         setImmediate(() => {
-          this.deliver(rest)
+          this.deliverUnheard()
         })
       }
     }
+  }
+
+  private deliverUnheard(): void {
+    const messages = this.unheard
+    this.unheard = undefined
+    if (messages !== undefined && !this.closed) this.deliver(messages, false)
   }
 }
 

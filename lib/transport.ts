@@ -175,7 +175,13 @@ export class Transport {
         }),
       }
       this.receivers.push(receiver)
-      this.watch()
+      try {
+        this.watch()
+      } catch (error) {
+        this.receivers.pop()
+        receiver.pending.settled()
+        reject(error as Error)
+      }
     })
   }
 
@@ -210,7 +216,7 @@ export class Transport {
     const reads = this.onReadable !== undefined || this.receivers.length > 0
     const events = (reads ? Readiness.readable : 0) | (this.queue.watchesWritable ? Readiness.writable : 0)
     if (events === this.watched) return
-    if (events !== 0) checkLoop()
+    if (events !== 0 && !canWait) throw featureUnavailable('waiting for a socket')
     const status = this.endpoint.watch(events)
     this.watched = status === 0 ? events : 0
     if (status !== 0) throw fromNative(status, 'poll')
@@ -275,11 +281,7 @@ function checkWait(options: WaitOptions | undefined): void {
 }
 
 /** Bun ends the process at uv_poll_init_socket: its libuv is a stub on POSIX. */
-function checkLoop(): void {
-  if ('bun' in process.versions && process.platform !== 'win32') {
-    throw featureUnavailable('waiting for a socket')
-  }
-}
+export const canWait = !('bun' in process.versions) || process.platform === 'win32'
 
 /** What the kernel says of a socket's addresses and options. */
 export function factsOf(endpoint: Endpoint): Omit<SocketFacts, 'sendTime' | 'ignoreUnsupported' | 'borrowed'> {

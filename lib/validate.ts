@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { invalidArgType, invalidArgValue, invalidState, outOfRange } from './errors'
+import { abortError, invalidArgType, invalidArgValue, invalidState, outOfRange } from './errors'
 import type { ReceiveManyRoom, ReceiveRoom, WaitOptions } from './types'
 
 /** Also of another realm. */
@@ -28,34 +28,62 @@ export function checkObject(value: unknown, name: string): asserts value is obje
 }
 
 // eslint-disable-next-line @typescript-eslint/unbound-method -- a view's own method of this name is not asked
-const at = Uint8Array.prototype.at
+type Getter<T> = (this: Uint8Array) => T
 
-/**
- * Data that can be sent: a Uint8Array over memory of this thread alone that is there. A view that was detached, or
- * that lies outside of its resized buffer, has no bytes; an empty one has none either, and is fine.
- */
-export function checkData(value: unknown, name: string): asserts value is Uint8Array {
-  if (!isUint8Array(value)) throw invalidArgType(name, ['Uint8Array', 'Array'], value)
-  if (types.isSharedArrayBuffer(value.buffer)) {
-    throw invalidArgValue(name, value, 'must not be shared memory; other threads could change it meanwhile')
-  }
-  if (value.byteLength === 0) {
-    try {
-      at.call(value, 0) // throws on such a view, and only on such
-    } catch {
-      throw invalidState(`The "${name}" argument is detached, or out of the bounds of its buffer`)
-    }
+// What a view really is: a subclass can say otherwise.
+const { at } = Uint8Array.prototype
+const accessors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array)
+const getByteLength = accessors.byteLength.get as Getter<number>
+const getBuffer = accessors.buffer.get as Getter<ArrayBufferLike>
+
+export const byteLengthOf = (view: Uint8Array): number => getByteLength.call(view)
+
+/** A detached view, or one that lies outside of its resized buffer, has no bytes; an empty one has none either. */
+function isGone(view: Uint8Array): boolean {
+  if (byteLengthOf(view) > 0) return false
+  try {
+    at.call(view, 0) // throws on such a view, and only on such
+    return false
+  } catch {
+    return true
   }
 }
 
-export function checkWaitOptions(options: WaitOptions): void {
+const isShared = (view: Uint8Array): boolean => types.isSharedArrayBuffer(getBuffer.call(view))
+
+/** A Uint8Array whose memory is there. */
+export function checkView(value: unknown, name: string, expected: string | string[] = 'Uint8Array'): asserts value is Uint8Array {
+  if (!isUint8Array(value)) throw invalidArgType(name, expected, value)
+  if (isGone(value)) throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
+}
+
+/** The data of message `owner`, or view `index` of it, that can be sent: over memory of this thread alone. */
+export function checkData(value: unknown, owner: string, index?: number): asserts value is Uint8Array {
+  if (isUint8Array(value) && !isShared(value) && !isGone(value)) return
+  const name = index === undefined ? `${owner}.data` : `${owner}.data[${String(index)}]`
+  checkView(value, name, index === undefined ? ['Uint8Array', 'Array'] : 'Uint8Array')
+  throw invalidArgValue(name, value, 'must not be shared memory; other threads could change it meanwhile')
+}
+
+/** The options of a call that waits, each read once. An aborted signal is thrown as what it rejects with. */
+export function readWaitOptions(options: WaitOptions | undefined): WaitOptions | undefined {
+  if (options === undefined) return undefined
+  checkObject(options, 'options')
   const { signal, timeout } = options
-  if (signal !== undefined) checkSignal(signal, 'options.signal')
   if (timeout !== undefined) checkInteger(timeout, 'options.timeout', 0, 0x7fffffff)
+  if (signal === undefined) return { timeout }
+  checkSignal(signal, 'options.signal')
+  if (signal.aborted) throw abortError(signal.reason)
+  return { signal, timeout }
 }
 
 export function checkSignal(signal: unknown, name: string): asserts signal is AbortSignal {
-  if (typeof signal !== 'object' || signal === null || !('aborted' in signal)) {
+  if (
+    typeof signal !== 'object' ||
+    signal === null ||
+    !('aborted' in signal) ||
+    typeof (signal as Partial<AbortSignal>).addEventListener !== 'function'
+  ) {
     throw invalidArgType(name, 'AbortSignal', signal)
   }
 }

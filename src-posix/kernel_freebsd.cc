@@ -158,7 +158,7 @@ const Kernel kKernel = {
     /* interface_discards_source */ false,
     /* no_buffers_means_wait */ true,
     /* complete */ WorkOutCast,
-    // raw_ip.c, rip_send: it frees the control messages unread.
+    // raw_ip.c, rip_send: it never looks at control messages.
     /* dropped_by_raw_ipv4 */ kSource | kTrafficClass,
     // It bounds a datagram, in older releases at 9216 bytes (udp(4), net.inet.udp.maxdgram).
     /* least_send_buffer */ kMaxDatagram + 1 + kSendControlArena,

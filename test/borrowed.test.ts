@@ -20,7 +20,7 @@ import {
   type OutgoingMessage,
   type SendingSocket,
 } from 'sendmsg'
-import { countSockets, descriptorOf, descriptorsByPort, flagsOf } from './helpers/descriptors.mjs'
+import { countSockets, descriptorOf, descriptorsByPort, flagsOf } from './helpers/descriptors.cjs'
 import { Witness } from './helpers/witness'
 
 const run = promisify(execFile)
@@ -70,6 +70,14 @@ async function witness(test: Test, address = '127.0.0.1'): Promise<Witness> {
   const peer = await Witness.start(address)
   test.teardown(() => peer.stop())
   return peer
+}
+
+/** What an error must have. */
+interface Refusal {
+  code: string
+  name?: string
+  message?: RegExp
+  syscall?: string
 }
 
 /** How many UDP handles hold the event loop. */
@@ -321,7 +329,7 @@ t.test('a bare descriptor', { skip: noProc }, async (t) => {
     first.bind(0, '127.0.0.1')
     const number = descriptorOf(first.address().port)
     await sendmsg(number, { data: text('four'), address: '127.0.0.1', port: four })
-    const [, info] = (await once(receivers[0]!, 'message')) as [Buffer, dgram.RemoteInfo]
+    const [, info] = (await once(receivers[0], 'message')) as [Buffer, dgram.RemoteInfo]
     t.equal(info.port, first.address().port)
     first.close()
     await t.rejects(sendmsg(number, { data: text('x'), address: '127.0.0.1', port: four }), { code: 'EBADF' })
@@ -332,7 +340,7 @@ t.test('a bare descriptor', { skip: noProc }, async (t) => {
     const { port } = second.address()
     t.equal(descriptorOf(port, 'udp6'), number, 'the number is used again')
     await sendmsg(number, { data: text('six'), address: '::1', port: six })
-    const [data, from] = (await once(receivers[1]!, 'message')) as [Buffer, dgram.RemoteInfo]
+    const [data, from] = (await once(receivers[1], 'message')) as [Buffer, dgram.RemoteInfo]
     t.match({ ...from, data: data.toString() }, { family: 'IPv6', address: '::1', port, data: 'six' })
     await t.rejects(sendmsg(number, { data: text('x'), address: '127.0.0.1', port: four }), {
       code: 'ERR_INVALID_ARG_VALUE',
@@ -371,7 +379,7 @@ t.test('refused', async (t) => {
   const { port } = socket.address()
   const message: OutgoingMessage = { data: text('x'), address: '127.0.0.1', port }
 
-  const everySend = async (t: Test, borrowed: unknown, expected: object): Promise<void> => {
+  const everySend = async (t: Test, borrowed: unknown, expected: Refusal): Promise<void> => {
     const sender = borrowed as SendingSocket
     await t.rejects(sendmsg(sender, message), expected)
     await t.rejects(sendmmsg(sender, [message]), expected)
@@ -404,7 +412,15 @@ t.test('refused', async (t) => {
 
   await t.test('no datagram socket', async (t) => {
     const foreign: unknown[] = [undefined, null, '7', true, 7n, Symbol('7'), {}, [], () => 7, Buffer.from('7')]
-    foreign.push(new net.Socket(), { fd: 1 }, { _handle: { fd: 1 } }, new AbortController().signal, dgram, dgram.Socket, dgram.Socket.prototype)
+    foreign.push(
+      new net.Socket(),
+      { fd: 1 },
+      { _handle: { fd: 1 } },
+      new AbortController().signal,
+      dgram,
+      dgram.Socket,
+      dgram.Socket.prototype,
+    )
     for (const value of foreign) {
       await everySend(t, value, { code: 'ERR_INVALID_ARG_TYPE', name: 'TypeError', message: /"socket"/ })
       await t.rejects(recvmsg(value as number), { code: 'ERR_INVALID_ARG_TYPE' })
@@ -476,18 +492,16 @@ t.test('its options are never changed', { skip: noProc || noStrace }, async (t) 
     // To look at the flags, and to duplicate it, changes nothing.
     const changes = lines.slice(borrowedAt).filter((line) => ofIt.test(line) && !/F_GETFL|F_DUPFD_CLOEXEC/.test(line))
     t.same(changes, [])
-    t.ok(lines.slice(borrowedAt).some((line) => line.includes('setsockopt(')), 'sockets of ours are set, and traced')
+    t.ok(
+      lines.slice(borrowedAt).some((line) => line.includes('setsockopt(')),
+      'sockets of ours are set, and traced',
+    )
   }
 })
 
 t.test('without room, while it receives', { skip: noProc || noSlow }, async (t) => {
   const count = 1500
-  const { stdout } = await run('unshare', [
-    ...SLOW,
-    process.execPath,
-    helper('borrowed-waiting.mjs'),
-    String(count),
-  ])
+  const { stdout } = await run('unshare', [...SLOW, process.execPath, helper('borrowed-waiting.mjs'), String(count)])
   const { result, closed: end } = JSON.parse(stdout) as {
     result: Record<string, any>[] // eslint-disable-line @typescript-eslint/no-explicit-any
     closed: object

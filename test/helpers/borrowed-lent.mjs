@@ -31,9 +31,13 @@ const many = recvmmsg(descriptor, { count: 2 })
 results.behind = tryRecvmsg(descriptor)
 for (const data of ['a', 'b', 'c']) await tell(data)
 results.pulled = [text(await first), text(await second), (await many).map(text)]
-const { address, family, port: from, size, truncated } = await tell('truncated').then(() =>
-  recvmsg(descriptor, { length: 4 }),
-)
+const {
+  address,
+  family,
+  port: from,
+  size,
+  truncated,
+} = await tell('truncated').then(() => recvmsg(descriptor, { length: 4 }))
 results.truncated = { address, family, from: from === other.address().port, size, truncated }
 for (const data of ['d', 'e', 'f', 'left']) await tell(data)
 results.immediate = [text(tryRecvmsg(descriptor)), tryRecvmmsg(descriptor, { count: 2 }).map(text)]

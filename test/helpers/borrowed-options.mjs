@@ -4,7 +4,7 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { accessSync } from 'node:fs'
 import { capabilities, recvmsg, sendmmsg, sendmsg, tryRecvmsg, trySendmsg } from 'sendmsg'
-import { descriptorOf } from './descriptors.mjs'
+import { descriptorOf } from './descriptors.cjs'
 
 const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
 await once(socket, 'listening')

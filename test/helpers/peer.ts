@@ -5,13 +5,23 @@ import { createInterface, type Interface } from 'node:readline'
 
 const script = path.join(__dirname, '..', 'witness', 'peer.py')
 
+interface Known {
+  /** The system's numbers for raw control messages. */
+  numbers: Record<string, number>
+  /** Interface indices by name. */
+  interfaces: Record<string, number>
+}
+
+const asked = spawnSync('python3', [script], { input: '{"op":"numbers"}\n', encoding: 'utf8' })
+
 /** Why there is no witness here; false where there is one. */
-export const noPeer = ((): string | false => {
-  const check = "import socket, sys; socket.socket.recvmsg; sys.exit(sys.platform not in ('linux', 'darwin'))"
-  const { error, status } = spawnSync('python3', ['-c', check])
-  if (error !== undefined) return 'python3 is not installed'
-  return status === 0 ? false : 'the Python here has no recvmsg, or the witness does not know this system'
-})()
+export const noPeer: string | false =
+  asked.error !== undefined
+    ? 'python3 is not installed'
+    : asked.status !== 0 && `the witness does not run here: ${asked.stderr.trim().split('\n').at(-1) ?? ''}`
+
+/** What the witness knows of the system. */
+export const known: Known = noPeer === false ? JSON.parse(asked.stdout) : { numbers: {}, interfaces: {} }
 
 /** What the witness saw, by its own control messages. */
 export interface Witnessed {
@@ -59,7 +69,7 @@ export class Peer {
 
   /** `wrapper` starts it: `['unshare', '-n']` for a network namespace of its own. */
   constructor(wrapper: readonly string[] = []) {
-    const [command, ...args] = [...wrapper, 'python3', script] as [string, ...string[]]
+    const [command = 'python3', ...args] = [...wrapper, 'python3', script]
     this.child = spawn(command, args)
     this.lines = createInterface({ input: this.child.stdout })
     this.lines.on('line', (line) => this.waiting.shift()?.resolve(line))
@@ -97,11 +107,6 @@ export class Peer {
   /** Runs a command where the witness runs. */
   async run(...argv: string[]): Promise<string> {
     return (await this.ask({ op: 'run', argv })).output
-  }
-
-  /** The system's numbers for raw control messages, and its interfaces by name. */
-  async numbers(): Promise<{ numbers: Record<string, number>; interfaces: Record<string, number> }> {
-    return await this.ask({ op: 'numbers' })
   }
 }
 

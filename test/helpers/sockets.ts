@@ -140,16 +140,15 @@ export const loopbackInterface = Object.entries(os.networkInterfaces()).find(([,
 )?.[0]
 
 /** Whether a local address can be bound to here. */
-export async function isLocal(address: string): Promise<boolean> {
+export function isLocal(address: string): boolean {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  socket.on('error', () => {})
   try {
-    socket.bind(0, address)
-    await once(socket, 'listening')
-    return true
+    return socket.bind(0, address).address().port !== 0
   } catch {
     return false
   } finally {
-    await socket[Symbol.asyncDispose]()
+    socket.close()
   }
 }
 

@@ -1,9 +1,9 @@
 // What Linux tells of this process's descriptors in /proc.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+const { readdirSync, readFileSync, readlinkSync } = require('node:fs')
 
 /** Every open descriptor and what it stands for. */
-export function descriptors() {
+function descriptors() {
   const found = new Map()
   for (const name of readdirSync('/proc/self/fd')) {
     try {
@@ -16,12 +16,12 @@ export function descriptors() {
 }
 
 /** How many sockets are open. */
-export function countSockets() {
+function countSockets() {
   return [...descriptors().values()].filter((target) => target.startsWith('socket:')).length
 }
 
 /** The descriptors of this process's UDP sockets, by the port that each is bound to. */
-export function descriptorsByPort(table = 'udp') {
+function descriptorsByPort(table = 'udp') {
   const ports = new Map()
   for (const line of readFileSync(`/proc/self/net/${table}`, 'utf8').split('\n').slice(1)) {
     const words = line.trim().split(/\s+/)
@@ -36,13 +36,15 @@ export function descriptorsByPort(table = 'udp') {
 }
 
 /** The descriptor of this process's UDP socket that is bound to `port`. */
-export function descriptorOf(port, table = 'udp') {
+function descriptorOf(port, table = 'udp') {
   const descriptor = descriptorsByPort(table).get(port)
   if (descriptor === undefined) throw new Error(`no socket of ${table} here is bound to ${port}`)
   return descriptor
 }
 
 /** The flags of a descriptor's description, O_NONBLOCK among them. */
-export function flagsOf(descriptor) {
+function flagsOf(descriptor) {
   return Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))[1], 8)
 }
+
+module.exports = { descriptors, countSockets, descriptorsByPort, descriptorOf, flagsOf }

@@ -1,0 +1,42 @@
+// worker-rounds.mjs ROUNDS: starts busy worker threads, two at a time, and ends each in another way; says how they ended
+// and what was left open.
+
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { countSockets, descriptors } from './descriptors.cjs'
+
+const rounds = Number(process.argv[2])
+const load = new URL('./worker-load.cjs', import.meta.url)
+const WAYS = ['terminate', 'late', 'exit', 'terminate', 'early', 'throw', 'end', 'late']
+const ends = {}
+let busy = 0
+let waiting = 0
+
+async function round(index) {
+  const way = WAYS[index % WAYS.length]
+  const how = ['exit', 'throw', 'end'].includes(way) ? way : 'terminate'
+  const worker = new Worker(load, { workerData: { how } })
+  const errors = []
+  worker.on('error', (error) => errors.push(error.message))
+  const exit = once(worker, 'exit')
+  if (way === 'early') {
+    // Before, while and after it loads the addon.
+    await new Promise((resolve) => setTimeout(resolve, index % 40))
+  } else {
+    const [report] = await Promise.race([once(worker, 'message'), exit])
+    if (typeof report === 'object') busy++
+    if (report?.waiting) waiting++
+    if (way === 'late') await new Promise((resolve) => setTimeout(resolve, index % 11))
+  }
+  if (how === 'terminate') void worker.terminate()
+  const [code] = await exit
+  const end = `${way} ${code} ${errors.join()}`.trim()
+  ends[end] = (ends[end] ?? 0) + 1
+}
+
+// One to open what stays open: libuv's own descriptors.
+await round(0)
+const before = { sockets: countSockets(), descriptors: descriptors().size }
+for (let index = 0; index < rounds; index += 2) await Promise.all([round(index), round(index + 1)])
+const after = { sockets: countSockets(), descriptors: descriptors().size }
+console.log(JSON.stringify({ ends, busy, waiting, before, after }))

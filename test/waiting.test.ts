@@ -1,0 +1,537 @@
+// Sends that wait for room. Loopback never fills a send buffer: a token bucket on `lo` in a network namespace of our own
+// does, and strace's injected EAGAIN is the second path. Each scenario is a process (test/helpers/waiting/); what
+// arrives is counted by a receiver in Python.
+
+import { build } from 'esbuild'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import t, { type Test } from 'tap'
+import { tally, type Arrived, type Resources, type Settled } from './helpers/waiting/witness'
+
+const HELPERS = path.join(__dirname, 'helpers', 'waiting')
+const WITNESS = path.join(__dirname, 'witness')
+
+/** MTU, program and arguments follow. 20 Mbit/s: what a socket may have under way takes a tenth of a second. */
+const NARROW = `
+ip link set lo mtu "$0" up && tc qdisc add dev lo root tbf rate 20mbit burst 10kb limit 10mb && exec "$@"
+`
+const MTU = 65536
+
+const narrow = (mtu: number, command: string[]): string[] => ['unshare', '-n', 'sh', '-c', NARROW, String(mtu), ...command]
+
+/** Why a program that the tests need does not run here; false if it does. */
+function missing(what: string, [program = '', ...args]: string[]): string | false {
+  const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status === 0) return false
+  return `${what}: ${error?.message ?? stderr.trim().split('\n').at(-1) ?? `status ${String(status)}`}`
+}
+
+const noLinux = process.platform !== 'linux' && 'network namespaces and strace are Linux'
+const noPython = noLinux || missing('no Python to count what arrives', ['python3', '-c', 'import socket'])
+const noNarrow = noPython || missing('no network namespace with a token bucket can be made', narrow(MTU, ['true']))
+const noStrace =
+  noPython || missing('no strace', ['strace', '-f', '-e', 'inject=sendmsg:error=EAGAIN:when=1', '-o', '/dev/null', 'true'])
+
+let program = ''
+
+t.setTimeout(120_000)
+
+t.before(async () => {
+  if (noPython) return
+  program = path.join(t.testdir(), 'waiting.cjs')
+  await build({
+    entryPoints: [path.join(HELPERS, 'main.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    packages: 'external',
+    logLevel: 'warning',
+  })
+})
+
+interface Run {
+  count?: number
+  /** Whether `lo` is narrow. */
+  narrow?: boolean
+  mtu?: number
+  /** Arguments of strace. */
+  strace?: string[]
+  /** Options of test/witness/with_descriptor.py. */
+  descriptor?: string
+}
+
+type Json = ReturnType<typeof JSON.parse>
+
+interface Ran {
+  result: Json
+  stderr: string
+}
+
+/** Runs a scenario to its end, which it must reach by itself. */
+async function run(test: Test, name: string, options: Run = {}): Promise<Ran> {
+  let command = [process.execPath, '--expose-gc', program, name, String(options.count ?? 0)]
+  if (options.descriptor !== undefined) {
+    command = ['python3', path.join(WITNESS, 'with_descriptor.py'), options.descriptor, ...command]
+  }
+  if (options.strace !== undefined) command = ['strace', '-f', ...options.strace, ...command]
+  if (options.narrow !== false) command = narrow(options.mtu ?? MTU, command)
+  const [first = '', ...rest] = command
+  const child = spawn(first, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  let late = false
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const timer = setTimeout(() => {
+    late = true
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }, 60_000)
+  const [code, signal] = await once(child, 'close')
+  clearTimeout(timer)
+  test.same({ code, signal, late }, { code: 0, signal: null, late: false }, `${name} ends by itself: ${stderr}`)
+  return { result: stdout === '' ? {} : JSON.parse(stdout), stderr }
+}
+
+const numbers = (count: number, first = 0): number[] => Array.from({ length: count }, (_, index) => first + index)
+
+/** Whether exactly these datagrams arrived, in order, each once and whole. */
+function arrivedAre(test: Test, arrived: Arrived, expected: number[], length?: number): void {
+  test.same(arrived.spoilt, [], 'no datagram arrives with other bytes')
+  let at = 0
+  while (at < expected.length && arrived.numbers[at] === expected[at]) at++
+  test.same(
+    { count: arrived.numbers.length, differ: arrived.numbers.slice(at, at + 5), from: expected.slice(at, at + 5) },
+    { count: expected.length, differ: [], from: [] },
+    `what was promised arrives, in order, once: ${expected.length} datagrams`,
+  )
+  if (length !== undefined) test.ok(arrived.lengths.every((found) => found === length), `each has ${length} bytes`)
+}
+
+function sameResources(test: Test, before: Resources, after: Resources, without: string[] = []): void {
+  test.equal(after.descriptors, before.descriptors - without.length, 'no descriptor is left open')
+  const handles = [...before.handles]
+  // The receiver is a process beside this one, with pipes: it has ended by now.
+  const left = after.handles.filter((name) => {
+    const index = handles.indexOf(name)
+    if (index >= 0) handles.splice(index, 1)
+    return index < 0
+  })
+  test.same(left, [], 'nothing more holds the event loop')
+}
+
+const sentOf = (results: Settled[], first = 0): number[] =>
+  results.flatMap(({ value }, index) => (value === undefined ? [] : [first + index]))
+
+const canceled = { code: 'ECANCELED', name: 'SocketError', syscall: 'sendmsg' }
+
+t.test('narrow loopback', { skip: noNarrow }, async (t) => {
+  t.test('10,000 calls of sendmsg', async (t) => {
+    const { result } = await run(t, 'single', { count: 10_000 })
+    checkSingle(t, result, 10_000)
+    t.ok(result.ticks >= 3, `a timer runs while they drain: ${result.ticks} times`)
+  })
+
+  t.test('one sendmmsg of 5,000, and one behind it', async (t) => {
+    const { result } = await run(t, 'batch', { count: 5000 })
+    checkBatch(t, result, 5000)
+  })
+
+  t.test('trains', async (t) => {
+    const { result } = await run(t, 'trains')
+    checkTrains(t, result)
+    t.ok(
+      result.started.some(({ taken, queued }: Json) => taken !== null && queued === 1),
+      'a train was started and finished later',
+    )
+    t.equal(result.segmentation, true, 'offload stays on')
+  })
+
+  t.test('all forms mixed', async (t) => {
+    const { result } = await run(t, 'mixed')
+    t.ok(result.refused > 0 && result.partly > 0 && result.accepted > 0, 'the try forms met room and no room')
+    arrivedAre(t, result.arrived, numbers(result.next), 100)
+  })
+
+  t.test('data that changes while it waits', async (t) => {
+    const { result } = await run(t, 'changed')
+    const { kinds, results, filled, resizes } = result as { kinds: string[]; results: Settled[]; filled: number; resizes: boolean }
+    const fails = (kind: string): boolean =>
+      kind === 'detached' || (resizes && (kind === 'shrunk' || kind === 'part' || kind === 'tracking'))
+    for (const [index, kind] of kinds.entries()) {
+      const found = results[index]
+      const split = index % 2 === 1 && kind !== 'plain'
+      if (fails(kind)) t.match(found, { code: 'ERR_INVALID_STATE' }, `${kind} data is refused`)
+      else t.same(found, { value: split ? 1500 : 1000 }, `${kind} data is sent`)
+    }
+    if (!resizes) t.comment(`left out: Node ${process.version} has no resizable buffers`)
+    t.match(result.ends[0], { code: 'ERR_INVALID_STATE', sent: 10 }, 'a batch stops where its data is gone')
+    t.same(result.ends[1], { value: 100 })
+    const expected = [
+      ...numbers(filled),
+      ...sentOf(results, filled),
+      ...numbers(10, filled + results.length),
+      result.next,
+    ]
+    t.same(result.arrived.numbers, expected, 'the others arrive, in order')
+    // What was written over meanwhile, and what is sent as two views of which the first is a part, is not as it was.
+    const odd = new Set(kinds.flatMap((kind, index) => (kind !== 'plain' ? [filled + index] : [])))
+    t.same(
+      result.arrived.spoilt.filter((number: number) => !odd.has(number)),
+      [],
+      'none of them has the bytes of another',
+    )
+  })
+
+  t.test('getters that send themselves', async (t) => {
+    const { result } = await run(t, 'reentrant')
+    const { arrived, filled, next } = result
+    const outer = arrived.numbers.filter((number: number) => number >= 100_000)
+    const inner = arrived.numbers.filter((number: number) => number < 100_000)
+    t.same(arrived.spoilt, [], 'no datagram has the bytes of another')
+    t.same(inner, numbers(next), 'what the getters sent arrives, in order')
+    t.same(
+      outer,
+      numbers(20, 100_000).flatMap((number) => (number % 2 === 0 ? [number] : [number, number])),
+      'and what they were asked for',
+    )
+    t.equal(
+      arrived.lengths.filter((length: number) => length === 300).length,
+      outer.length,
+      'each with its own length',
+    )
+    t.ok(next > filled + 80, 'the getters were asked')
+  })
+
+  t.test("an emulated option is put back", async (t) => {
+    const { result } = await run(t, 'dontFragment', { mtu: 1500 })
+    const expected: number[] = []
+    for (const { first, filled, waited, results, after } of result.rounds) {
+      const never = first > 0
+      t.ok(waited > 100, `they wait: ${waited}`)
+      const codes = results.map(({ value, code }: Settled) => value ?? code)
+      t.same(codes, numbers(60).flatMap(() => [1000, 3000, 'EMSGSIZE']), 'each goes by its own')
+      if (never) t.match(after, { code: 'EMSGSIZE' }, 'the socket never fragments afterwards, as it was made')
+      else t.same(after, { value: 3000 }, 'the socket fragments afterwards, as it was made')
+      expected.push(...numbers(filled, first), ...sentOf(results, first + filled))
+      if (!never) expected.push(first + filled + results.length)
+    }
+    arrivedAre(t, result.arrived, expected)
+  })
+
+  t.test('abort', async (t) => {
+    const { result } = await run(t, 'abort')
+    const { results, ends, late } = result as { results: Settled[]; ends: Settled[]; late: Settled }
+    t.ok(result.listening > 300, `signals are listened to by what waits: ${result.listening}`)
+    t.same(result.listeners, [0, 0], 'no listener is left on a signal, aborted or not')
+    const counts = tally(results)
+    t.same(Object.keys(counts).sort(), ['AbortError', 'sent'])
+    t.ok((counts['AbortError'] ?? 0) > 200, `some were given up: ${counts['AbortError']}`)
+    t.ok(results.every(({ value, name }, index) => index % 2 === 0 ? value === 1000 || name === 'AbortError' : value === 1000))
+    t.match(ends[0], { name: 'AbortError', code: 'ABORT_ERR', sent: 0 })
+    t.same(ends[1], { value: 1000 }, 'those behind are sent')
+    t.match(late, { name: 'AbortError' }, 'an aborted signal sends nothing')
+    t.same(result.left, [0, 0])
+    arrivedAre(t, result.arrived, [...sentOf(results), 1700], 1000)
+    sameResources(t, result.before, result.after)
+  })
+
+  for (const name of ['abortBatch', 'closeBatch']) {
+    t.test(`${name === 'abortBatch' ? 'abort' : 'close'} in the middle of a batch`, async (t) => {
+      const { result } = await run(t, name)
+      const [batch, last] = result.results as Settled[]
+      if (name === 'abortBatch') t.match(batch, { name: 'AbortError', code: 'ABORT_ERR' })
+      else t.match(batch, { code: 'ECANCELED' })
+      const sent = batch?.sent ?? -1
+      t.ok(sent > 200 && sent < 3000, `it says how far it came: ${sent}`)
+      if (last !== undefined) t.same(last, { value: 1000 })
+      arrivedAre(t, result.arrived, last === undefined ? numbers(sent) : [...numbers(sent), 3000], 1000)
+    })
+  }
+
+  t.test('time-out', async (t) => {
+    const { result } = await run(t, 'timeout')
+    const { results, end } = result as { results: Settled[]; end: Settled }
+    const counts = tally(results)
+    t.same(Object.keys(counts).sort(), ['ETIMEDOUT', 'sent'])
+    t.ok((counts['ETIMEDOUT'] ?? 0) > 100, `some ran out of time: ${counts['ETIMEDOUT']}`)
+    for (const { code, name, syscall } of results.filter((found) => found.code !== undefined).slice(0, 3)) {
+      t.same({ code, name, syscall }, { code: 'ETIMEDOUT', name: 'SocketError', syscall: 'sendmsg' })
+    }
+    t.match(end, { code: 'ETIMEDOUT', syscall: 'sendmmsg', sent: 0 })
+    t.ok(results.every(({ value }, index) => index % 2 === 0 || value === 1000), 'the others are all sent')
+    arrivedAre(t, result.arrived, sentOf(results), 1000)
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('close', async (t) => {
+    const { result } = await run(t, 'close')
+    const { results, end, late } = result as { results: Settled[]; end: Settled; late: Settled }
+    t.same(Object.keys(tally(results)).sort(), ['ECANCELED', 'sent'])
+    t.match(results.at(-1), canceled)
+    t.match(end, { code: 'ECANCELED', sent: 0 })
+    t.match(late, { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' })
+    t.equal(result.listeners, 0, 'no listener is left on the signal')
+    const sent = sentOf(results)
+    t.same(sent, numbers(sent.length), 'the first ones were sent, the others were not')
+    arrivedAre(t, result.arrived, sent, 1000)
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('a train that was started is finished, also when its call is given up', async (t) => {
+    const { result } = await run(t, 'abortTrain')
+    t.same(result.starts, [1, 1, 1, 6], 'each was started and waits')
+    t.same(result.results[0], { value: 300_000 })
+    t.same(result.results[1], { value: 300_000 })
+    t.same(result.results[2], { value: 2 })
+    t.match(result.results[3], { name: 'AbortError', sent: 1 })
+    arrivedAre(t, result.arrived, numbers(result.next))
+  })
+
+  t.test('a train whose socket closes', async (t) => {
+    const { result } = await run(t, 'closeTrain')
+    t.same([result.taken, result.queued, result.errors], [300_000, 1, ['ECANCELED']])
+    const { length } = result.arrived.numbers
+    t.ok(length > 0 && length < 250, `its start was sent: ${length} datagrams`)
+    arrivedAre(t, result.arrived, numbers(length), 1200)
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('nothing is left in memory', async (t) => {
+    const { result } = await run(t, 'memory')
+    t.ok(result.collected)
+    t.ok(result.counts.AbortError > 5000 && result.counts.ETIMEDOUT > 1000, JSON.stringify(result.counts))
+    t.ok(result.counts.ECANCELED > 5000 && result.counts.sent > 1000)
+    t.equal(result.listeners, 0)
+    // Of some 60,000 sends that waited a part that stayed would take megabytes.
+    const growth = Math.max(...result.used.slice(7)) - Math.max(...result.used.slice(2, 5))
+    t.ok(growth < 500_000, `10 rounds take no more and more: ${JSON.stringify(result.used)}`)
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('sends that are given up leave no places in the queue', async (t) => {
+    const { result } = await run(t, 'neverRoom')
+    t.ok(result.refused > 100_000, `so many waited: ${result.refused}`)
+    t.equal(result.left, 0)
+    const growth = Math.max(...result.used.slice(3)) - Math.max(...result.used.slice(0, 2))
+    t.ok(growth < 300_000, `no more and more: ${JSON.stringify(result.used)}`)
+  })
+
+  t.test('a dgram.Socket that receives', async (t) => {
+    const { result } = await run(t, 'receiving', { count: 5000 })
+    t.equal(result.refused, null)
+    t.same(result.results, { sent: 5000 })
+    t.equal(result.received, 200, 'it received all meanwhile')
+    // Its own datagram is somewhere among ours: nothing is promised of that.
+    const { arrived } = result
+    t.equal(arrived.numbers.filter((number: number) => number === 5000).length, 1, 'its own send works')
+    t.same(arrived.spoilt, [])
+    t.same(
+      arrived.numbers.filter((number: number) => number !== 5000),
+      numbers(5000),
+    )
+    t.equal(result.during.descriptors, result.quiet.descriptors + 1, 'it is polled through a duplicate')
+    t.same(result.drained, result.quiet, 'which is closed at the end; what holds the loop is as before')
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('a dgram.Socket that is unreferenced', async (t) => {
+    const { result } = await run(t, 'unreferenced')
+    t.same(result.results, { sent: 3000 })
+    t.same(result.drained, result.quiet, 'it stays so')
+    arrivedAre(t, result.arrived, numbers(3000))
+  })
+
+  t.test('a dgram.Socket that its owner closes', async (t) => {
+    const { result } = await run(t, 'closing')
+    t.same(Object.keys(tally(result.results)).sort(), ['ECANCELED', 'sent'])
+    t.match(result.results.at(-1), canceled)
+    t.same(result.events, ['close', 'ECANCELED'])
+    t.match(result.late, { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' })
+    arrivedAre(t, result.arrived, sentOf(result.results))
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('a descriptor that blocks', async (t) => {
+    const { result } = await run(t, 'blocking', { descriptor: 'blocking' })
+    t.same(result.flags, [false, false, false, false], 'O_NONBLOCK is never seen')
+    t.equal(result.refused, null)
+    t.same(result.early, { value: 100 })
+    t.same(result.results, { sent: 5000 })
+    arrivedAre(t, result.arrived, numbers(5000), 100)
+    t.equal(result.during.descriptors, result.before.descriptors + 1)
+    sameResources(t, result.before, result.after)
+  })
+
+  t.test('a descriptor that its owner closes', async (t) => {
+    const { result } = await run(t, 'reused', { descriptor: 'plain' })
+    t.equal(result.again, result.descriptor, 'the number is taken again')
+    t.match(result.foreign, { code: 'ENOTSOCK' })
+    t.match(result.closed, { code: 'EBADF' })
+    t.same(result.results, { sent: 2000 }, 'what waits goes out through the duplicate')
+    arrivedAre(t, result.arrived, numbers(2000), 100)
+    t.equal(result.during.descriptors, result.before.descriptors + 1)
+    sameResources(t, result.before, result.after, ['the descriptor'])
+  })
+
+  t.test('no descriptor for the duplicate', async (t) => {
+    const { result } = await run(t, 'noDescriptors')
+    t.ok(result.opened > 100)
+    t.match(result.failed, { code: 'EMFILE' })
+    t.same(result.later, { sent: 1000 }, 'later sends are not behind it')
+    arrivedAre(t, result.arrived, numbers(1000 + result.next), 100)
+  })
+
+  t.test('what holds the process', async (t) => {
+    for (const name of ['unref', 'unrefTimeout']) {
+      const { result } = await run(t, name)
+      t.equal(result.queued, 300, 'they wait')
+      t.ok(result.done < 300, `${name}: the process ends before they are sent`)
+    }
+    for (const name of ['held', 'heldTimeout', 'refAgain']) {
+      const { result } = await run(t, name)
+      t.equal(result.queued, 300, 'they wait')
+      t.equal(result.done, 300, `${name}: the process ends once they are sent`)
+    }
+  })
+
+  t.test('a connected peer that goes away', async (t) => {
+    const { result } = await run(t, 'refused')
+    checkRefused(t, result)
+    const receiver = await run(t, 'refusedReceiver')
+    t.equal(receiver.result.heard, 'ECONNREFUSED', 'recvmsg hears of it while sends wait')
+    t.ok(receiver.result.results.sent > 0)
+  })
+
+  t.test('errors do not make it spin', { skip: noStrace }, async (t) => {
+    const counting = ['-c', '-e', 'trace=epoll_wait,epoll_pwait,sendmsg,sendmmsg,recvmsg,recvmmsg', '-U', 'name,calls']
+    const refused = await run(t, 'refused', { strace: counting })
+    checkRefused(t, refused.result)
+    // 2,000 messages: a call for each would be a lot already.
+    const calls = countCalls(refused.stderr)
+    t.ok(calls > 0 && calls < 6000, `${calls} system calls`)
+
+    const queue = await run(t, 'errorQueue', { descriptor: 'recverr', strace: counting })
+    const counts = queue.result.results as Record<string, number>
+    t.equal((counts['sent'] ?? 0) + (counts['ECONNREFUSED'] ?? 0), 2000, JSON.stringify(counts))
+    const queueCalls = countCalls(queue.stderr)
+    t.ok(queueCalls > 0 && queueCalls < 12_000, `${queueCalls} system calls with an error queue that nobody reads`)
+    sameResources(t, queue.result.before, queue.result.after)
+  })
+})
+
+t.test('injected errors', { skip: noStrace }, async (t) => {
+  const inject = (...rules: string[]): string[] => [
+    '-o',
+    '/dev/null',
+    '-e',
+    'trace=sendmsg,sendmmsg',
+    ...rules.flatMap((rule) => ['-e', `inject=${rule}`]),
+  ]
+  const again = inject('sendmsg:error=EAGAIN:when=3+2', 'sendmmsg:error=EAGAIN:when=1+2')
+
+  t.test('10,000 calls of sendmsg', async (t) => {
+    const { result } = await run(t, 'single', { count: 10_000, narrow: false, strace: again })
+    checkSingle(t, result, 10_000)
+  })
+
+  t.test('one sendmmsg of 5,000, and one behind it', async (t) => {
+    const { result } = await run(t, 'batch', { count: 5000, narrow: false, strace: again })
+    checkBatch(t, result, 5000)
+  })
+
+  t.test('trains', async (t) => {
+    const { result } = await run(t, 'trains', { narrow: false, strace: again })
+    checkTrains(t, result)
+  })
+
+  t.test('trains where offload fails in between', async (t) => {
+    const rules = inject('sendmsg:error=EIO:when=1+1', 'sendmmsg:error=EAGAIN:when=1+2')
+    // The train's last call is of one datagram, which is EIO then, and its own: so only the numbers below are few.
+    const first = await run(t, 'trains', {
+      narrow: false,
+      strace: inject('sendmsg:error=EIO:when=1', 'sendmmsg:error=EAGAIN:when=2+2'),
+    })
+    checkTrains(t, first.result)
+    t.equal(first.result.segmentation, false, 'offload is off after EIO')
+    const failing = await run(t, 'injected', { count: 3, narrow: false, strace: rules })
+    t.match(failing.result.results, [{ code: 'EIO' }, { code: 'EIO' }, { code: 'EIO' }], 'EIO of a datagram is its own')
+  })
+
+  t.test('all forms mixed', async (t) => {
+    const { result } = await run(t, 'mixed', { narrow: false, strace: again })
+    t.ok(result.refused > 0 && result.partly > 0 && result.accepted > 0, 'the try forms met room and no room')
+    arrivedAre(t, result.arrived, numbers(result.next), 100)
+  })
+
+  t.test('a dgram.Socket that receives', async (t) => {
+    const { result } = await run(t, 'receiving', { count: 1000, narrow: false, strace: again })
+    t.same(result.results, { sent: 1000 })
+    t.equal(result.received, 200, 'it received all meanwhile')
+    t.same(
+      result.arrived.numbers.filter((number: number) => number !== 1000),
+      numbers(1000),
+    )
+    t.same(result.drained, result.quiet)
+  })
+
+  t.test('ENOBUFS is an error here', async (t) => {
+    const rules = inject('sendmsg:error=ENOBUFS:when=4+5')
+    const { result } = await run(t, 'injected', { count: 20, narrow: false, strace: rules })
+    t.same(Object.keys(tally(result.results)).sort(), ['ENOBUFS', 'sent'])
+    t.match(result.results[3], { code: 'ENOBUFS', syscall: 'sendmsg', name: 'SocketError' })
+    arrivedAre(t, result.arrived, result.took)
+  })
+})
+
+function checkSingle(t: Test, result: Json, count: number): void {
+  const { queued, size, whileWaiting, left, afterwards, order, results, bytes, arrived } = result
+  t.ok(queued > count / 2 && queued < count, `most of them wait: ${queued}`)
+  t.equal(size, queued * 100, 'getSendQueueSize() counts their bytes')
+  t.same(whileWaiting, [null, 0], 'the try forms send nothing before them')
+  t.same(left, [0, 0], 'nothing waits at the end')
+  t.equal(afterwards, 100, 'then there is room')
+  t.same(results, { sent: count }, 'all are sent')
+  t.ok(bytes, 'each resolves with its bytes')
+  t.same(order, numbers(count), 'they are settled in the order of the calls')
+  arrivedAre(t, arrived, numbers(count + 1), 100)
+  sameResources(t, result.before, result.after)
+}
+
+function checkBatch(t: Test, result: Json, count: number): void {
+  t.ok(result.queued > count / 2 && result.queued <= count, `most of them wait: ${result.queued}`)
+  t.same([result.listening, result.listeningAfter], [1, 0], 'one listener, while it waits')
+  t.same(result.order, ['first', 'second'])
+  t.same(result.results, [count, 200])
+  arrivedAre(t, result.arrived, numbers(count + 200), 100)
+}
+
+function checkTrains(t: Test, result: Json): void {
+  for (const { taken, whileWaiting } of result.started) {
+    // 249 of 1,200 bytes and one of 400.
+    t.same([taken, whileWaiting], [299_200, null], 'a train that was started is taken whole; then others wait')
+  }
+  t.same(result.results, { sent: 30 })
+  t.ok(result.bytes, 'each resolves with all of its bytes')
+  t.equal(result.taken, 4)
+  t.ok(result.tried >= 1 && result.tried <= 3, `the immediate form says how many: ${result.tried}`)
+  t.equal(result.last, 100)
+  arrivedAre(t, result.arrived, numbers(result.next))
+  const { lengths } = result.arrived as Arrived
+  t.ok(lengths.slice(0, -1).every((length) => length === 1200 || length === 400), 'segments are cut where they should be')
+}
+
+function checkRefused(t: Test, result: Json): void {
+  t.ok(result.queued > 1000)
+  t.equal(result.left, 0)
+  t.same(result.order, numbers(2000), 'all are settled, in order')
+  t.same(Object.keys(result.results).sort(), ['ECONNREFUSED', 'sent'], JSON.stringify(result.results))
+  sameResources(t, result.before, result.after)
+}
+
+/** The sum of strace's table of calls. */
+function countCalls(table: string): number {
+  let sum = 0
+  for (const [, , calls] of table.matchAll(/^\s*(epoll_p?wait|sendm?msg|recvm?msg)\s+(\d+)\s*$/gm)) sum += Number(calls)
+  return sum
+}
