@@ -170,5 +170,5 @@ export const Option = {
   segment: 12,
 } as const
 
-/** uv.h: UV_READABLE, UV_WRITABLE. */
-export const Readiness = { readable: 1, writable: 2 } as const
+/** uv.h: UV_READABLE, UV_WRITABLE; src/endpoint.cc: kLater. */
+export const Readiness = { readable: 1, writable: 2, later: 0x100 } as const

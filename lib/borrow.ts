@@ -14,22 +14,26 @@ const MOST_DESCRIPTORS = 1024
 
 /** The transport of a socket that somebody else owns. Its facts are read once, when it is first used. */
 export function borrow(socket: unknown): Transport {
-  if (typeof socket === 'number') return borrowDescriptor(socket)
+  if (typeof socket === 'number') return borrowDescriptor(socket, 'sendmsg')
   if (socket instanceof dgram.Socket) return borrowDgram(socket)
-  throw invalidArgType('socket', ['Socket', 'dgram.Socket', 'number'], socket)
+  throw notSocket(socket)
 }
+
+export const notSocket = (value: unknown): TypeError =>
+  invalidArgType('socket', ['Socket', 'dgram.Socket', 'number'], value)
 
 /** A descriptor; receiving from a dgram.Socket is its own affair. */
 export function borrowForReceiving(socket: unknown): Transport {
   if (socket instanceof dgram.Socket) {
     throw invalidArgValue('socket', socket, 'must not be a dgram.Socket, which receives by itself')
   }
-  return borrow(socket)
+  if (typeof socket === 'number') return borrowDescriptor(socket, 'recvmsg')
+  throw invalidArgType('socket', ['Socket', 'number'], socket)
 }
 
 // Called on the socket by name: a socket's own methods of these names are not asked.
 // eslint-disable-next-line @typescript-eslint/unbound-method
-const { ref, unref, getSendQueueCount } = dgram.Socket.prototype
+const { ref, unref, getSendQueueCount, address } = dgram.Socket.prototype
 
 function borrowDgram(socket: dgram.Socket): Transport {
   checkRunning(socket)
@@ -42,7 +46,7 @@ function borrowDgram(socket: dgram.Socket): Transport {
   if (descriptor === undefined) throw invalidState('The dgram socket has no handle in this thread')
   if (descriptor === null) throw invalidState('The dgram socket is not bound')
   // Again behind the message's own code (getters, proxies), which can close the socket.
-  const transport = borrowEndpoint(descriptor, () => {
+  const transport = borrowEndpoint(descriptor, 'sendmsg', () => {
     checkRunning(socket)
   })
   sockets.set(socket, transport)
@@ -58,7 +62,18 @@ function checkRunning(socket: dgram.Socket): void {
     getSendQueueCount.call(socket)
   } catch {
     forget(socket)
-    throw notRunning()
+    if (isClosed(socket)) throw notRunning()
+    throw notSocket(socket) // made by Object.create(): only the prototype is a socket's
+  }
+}
+
+/** Node's own check; not all versions have it in getSendQueueCount(). */
+function isClosed(socket: dgram.Socket): boolean {
+  try {
+    address.call(socket)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ERR_SOCKET_DGRAM_NOT_RUNNING'
   }
 }
 
@@ -67,7 +82,7 @@ function forget(socket: dgram.Socket): void {
   sockets.delete(socket)
 }
 
-function borrowDescriptor(descriptor: number): Transport {
+function borrowDescriptor(descriptor: number, syscall: string): Transport {
   if (!Number.isInteger(descriptor)) throw outOfRange('socket', 'an integer', descriptor)
   const most = process.platform === 'win32' ? Number.MAX_SAFE_INTEGER : 0x7fffffff
   if (descriptor < 0 || descriptor > most) throw outOfRange('socket', `>= 0 && <= ${String(most)}`, descriptor)
@@ -78,7 +93,7 @@ function borrowDescriptor(descriptor: number): Transport {
     // The number is another socket's by now; what still waits for the old one goes out through its duplicate.
     descriptors.delete(descriptor)
   }
-  const transport = borrowEndpoint(descriptor, nothing)
+  const transport = borrowEndpoint(descriptor, syscall, nothing)
   if (descriptors.size >= MOST_DESCRIPTORS) forgetIdle()
   descriptors.set(descriptor, { identity, transport })
   return transport
@@ -93,10 +108,18 @@ function forgetIdle(): void {
 
 const nothing = (): void => undefined
 
-function borrowEndpoint(descriptor: number, prepare: () => void): Transport {
+/** What it means that a descriptor is refused. */
+const refusals: Readonly<Partial<Record<string, string>>> = {
+  EBADF: 'the descriptor is not open',
+  ENOTSOCK: 'the descriptor is not a socket',
+  ENOTSUP: 'the descriptor is not a datagram or raw socket',
+  EAFNOSUPPORT: 'the descriptor is not an IPv4 or IPv6 socket',
+}
+
+function borrowEndpoint(descriptor: number, syscall: string, prepare: () => void): Transport {
   const endpoint = new binding.Endpoint()
   const status = endpoint.borrow(descriptor)
-  if (status !== 0) throw fromNative(status, 'sendmsg')
+  if (status !== 0) throw fromNative(status, syscall, { detail: refusals[fromNative(status, syscall).code] })
   const facts = { ...factsOf(endpoint), borrowed: true, sendTime: true, ignoreUnsupported: false }
-  return new Transport(endpoint, facts, { whole: false, wantControl: true }, prepare, nothing)
+  return new Transport(endpoint, facts, { whole: false, splits: true, wantControl: true }, prepare, nothing)
 }

@@ -204,7 +204,7 @@ function encodeData(data: unknown, name: string, views: Uint8Array[]): number {
 /** The bytes of the views from `first` on. */
 export function bytesFrom(views: readonly Uint8Array[], first: number): number {
   let bytes = 0
-  for (let index = first; index < views.length; index++) bytes += byteLengthOf(views[index] as Uint8Array)
+  for (let index = first; index < views.length; index++) bytes += byteLengthOf(views[index]!)
   return bytes
 }
 

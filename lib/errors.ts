@@ -128,6 +128,7 @@ export interface NativeContext extends ErrorPlace {
   /** Overrules the table, for a meaning that depends on the socket (WSAECONNRESET as ECONNREFUSED). */
   code?: string | undefined
   sent?: number | undefined
+  detail?: string | undefined
 }
 
 /**

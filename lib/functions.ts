@@ -1,5 +1,5 @@
 import type dgram from 'node:dgram'
-import { borrow, borrowForReceiving } from './borrow'
+import { borrow, borrowForReceiving, notSocket } from './borrow'
 import { Socket, transportOf } from './socket'
 import type { Transport } from './transport'
 import type {
@@ -20,7 +20,14 @@ export type SendingSocket = Socket | dgram.Socket | number
 export type ReceivingSocket = Socket | number
 
 function sending(socket: SendingSocket): Transport {
-  return socket instanceof Socket ? socket[transportOf] : borrow(socket)
+  return isOurs(socket) ? socket[transportOf] : borrow(socket)
+}
+
+function isOurs(socket: unknown): socket is Socket {
+  if (!(socket instanceof Socket)) return false
+  // Made by Object.create(): only the prototype is a socket's.
+  if ((socket[transportOf] as Transport | undefined) === undefined) throw notSocket(socket)
+  return true
 }
 
 /**
@@ -82,8 +89,8 @@ export function trySendmmsg(socket: SendingSocket, messages: readonly OutgoingMe
  * @see recvmsg(2); https://learn.microsoft.com/windows/win32/api/mswsock/nc-mswsock-lpfn_wsarecvmsg
  */
 export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): Promise<Message> {
-  if (socket instanceof Socket) return socket.recvmsg(options)
   return attempt(async () => {
+    if (isOurs(socket)) return socket.recvmsg(options)
     checkObject(options, 'options')
     const [message] = await borrowForReceiving(socket).receive(checkRoom(options, 1), 'recvmsg', options)
     return message!
@@ -92,15 +99,15 @@ export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): 
 
 /** One immediate attempt: the message, or null when there is none. @throws as `recvmsg` rejects */
 export function tryRecvmsg(socket: ReceivingSocket, options: ReceiveRoom = {}): Message | null {
-  if (socket instanceof Socket) return socket.tryRecvmsg(options)
+  if (isOurs(socket)) return socket.tryRecvmsg(options)
   checkObject(options, 'options')
   return borrowForReceiving(socket).tryReceive(checkRoom(options, 1))[0] ?? null
 }
 
 /** Receives what is there, at most `options.count` messages; waits until there is one. @throws as `recvmsg` */
 export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = {}): Promise<Message[]> {
-  if (socket instanceof Socket) return socket.recvmmsg(options)
   return attempt(() => {
+    if (isOurs(socket)) return socket.recvmmsg(options)
     checkObject(options, 'options')
     return borrowForReceiving(socket).receive(checkManyRoom(options), 'recvmmsg', options)
   })
@@ -108,7 +115,7 @@ export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = 
 
 /** One immediate attempt: what is there, at most `options.count` messages. @throws as `recvmsg` rejects */
 export function tryRecvmmsg(socket: ReceivingSocket, options: ReceiveManyRoom = {}): Message[] {
-  if (socket instanceof Socket) return socket.tryRecvmmsg(options)
+  if (isOurs(socket)) return socket.tryRecvmmsg(options)
   checkObject(options, 'options')
   return borrowForReceiving(socket).tryReceive(checkManyRoom(options))
 }

@@ -9,6 +9,9 @@ const LARGE_CHUNK = 64 * 1024
 /** src/slot.h: kSmallMessage. A message that a program keeps holds its whole chunk alive. */
 const SMALL_MESSAGE = 512
 
+/** Bytes of the longest train that a kernel makes of datagrams. */
+const LONGEST_TRAIN = 65535
+
 const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
 
 /** What the kernel told of the message in one receive slot. All messages have the same shape. */
@@ -16,7 +19,7 @@ class Info implements MessageInfo {
   readonly address: string
   readonly family: Family
   readonly port: number
-  readonly size: number
+  size: number
   readonly destination: string | undefined
   readonly interface: number | undefined
   readonly cast: 'unicast' | 'multicast' | 'broadcast' | undefined
@@ -26,7 +29,7 @@ class Info implements MessageInfo {
   readonly hopLimit: number | undefined
   readonly timestamp: bigint | undefined
   readonly segmentSize: number | undefined
-  readonly truncated: boolean
+  truncated: boolean
   readonly controlTruncated: boolean
   readonly control: ControlMessage[] | undefined
 
@@ -56,7 +59,7 @@ class Info implements MessageInfo {
 }
 
 class ReceivedMessage extends Info implements Message {
-  readonly data: Buffer
+  data: Buffer
 
   constructor(slot: number, data: Buffer, whole: boolean, wantControl: boolean) {
     super(slot, data.byteLength, whole, wantControl)
@@ -87,6 +90,8 @@ const chunks = [small, large] as const
 export interface ReceiveStyle {
   /** Trains that the kernel coalesced are handed out whole. */
   readonly whole: boolean
+  /** Trains may come, and are split. */
+  readonly splits: boolean
   readonly wantControl: boolean
 }
 
@@ -96,9 +101,13 @@ export interface ReceiveStyle {
  */
 export function receiveInto(messages: Message[], endpoint: Endpoint, room: Room, style: ReceiveStyle): number {
   const count = Math.min(room.count, binding.layout.slotCount)
+  for (const chunk of chunks) {
+    // A program can detach the memory of a message that it was given.
+    if (chunk.memory.byteLength === 0) chunk.renew()
+  }
   const received = endpoint.receive(
     count,
-    room.length,
+    style.splits ? LONGEST_TRAIN : room.length, // see `shorten`
     room.controlLength,
     style.wantControl ? 1 : 0,
     small.memory,
@@ -124,15 +133,30 @@ function append(messages: Message[], slot: number, style: ReceiveStyle): void {
   const { memory } = chunks[receiveSlots.chunk(slot) as 0 | 1]
   const start = receiveSlots.offset(slot)
   const size = receiveSlots.size(slot)
-  const segmentSize = receiveSlots.segmentSize(slot)
-  if (segmentSize === 0 || style.whole) {
-    messages.push(new ReceivedMessage(slot, memory.subarray(start, start + size), style.whole, style.wantControl))
+  const { whole, splits, wantControl } = style
+  if (!splits) {
+    messages.push(new ReceivedMessage(slot, memory.subarray(start, start + size), whole, wantControl))
     return
   }
-  for (let at = start; at < start + size; at += segmentSize) {
-    const segment = memory.subarray(at, Math.min(at + segmentSize, start + size))
+  const segmentSize = receiveSlots.segmentSize(slot) || size
+  const end = start + size
+  let at = start
+  do {
+    let data = memory.subarray(at, Math.min(at + segmentSize, end))
     // A small one must not hold the whole train: Buffer.from copies into Node's own 8 kB pool.
-    const data = segment.byteLength < SMALL_MESSAGE ? Buffer.from(segment) : segment
-    messages.push(new ReceivedMessage(slot, data, false, style.wantControl))
-  }
+    if (data.byteLength < SMALL_MESSAGE && data.byteLength < size) data = Buffer.from(data)
+    messages.push(new ReceivedMessage(slot, data, false, wantControl))
+    at += segmentSize
+  } while (at < end)
+}
+
+/**
+ * What a caller's room leaves of a message. Where trains are split the kernel can't be told: in too little room for a
+ * train it would drop the datagrams that follow.
+ */
+export function shorten(message: Message, length: number): void {
+  if (message.size <= length) return
+  message.data = message.data.subarray(0, length)
+  message.size = length
+  message.truncated = true
 }

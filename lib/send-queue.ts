@@ -1,9 +1,10 @@
 import { binding, report, Wait, type Endpoint } from './binding'
 import { MAX_RECORDS, sharedRecords } from './control'
-import { encode, type Encoded, type SendContext } from './encode'
+import { bytesFrom, encode, type Encoded, type SendContext } from './encode'
 import { fromNative, invalidState, type ErrorPlace, type SocketError } from './errors'
 import { SEND_SLOT_SIZE, SendSlots, sharedSlots } from './slots'
 import type { OutgoingMessage } from './types'
+import { byteLengthOf } from './validate'
 
 const { slotCount } = binding.layout
 
@@ -15,6 +16,8 @@ class Block implements Encoded {
   count = 0
   /** Bytes of records. */
   recordSize = 0
+  /** Bytes of data, when it was written down. */
+  bytes = 0
 
   constructor(readonly slots: SendSlots) {}
 
@@ -24,6 +27,7 @@ class Block implements Encoded {
     this.places.length = 0
     this.count = 0
     this.recordSize = 0
+    this.bytes = 0
   }
 }
 
@@ -32,6 +36,21 @@ const sharedBlock = new Block(sharedSlots)
 let sharedBlockBusy = false
 
 const freshBlock = (): Block => new Block(new SendSlots(new ArrayBuffer(slotCount * SEND_SLOT_SIZE)))
+
+function takeBlock(): Block {
+  if (sharedBlockBusy) return freshBlock()
+  sharedBlockBusy = true
+  return sharedBlock
+}
+
+function releaseBlock(block: Block): void {
+  block.clear()
+  if (block === sharedBlock) sharedBlockBusy = false
+}
+
+function releaseBlocks(blocks: readonly Block[]): void {
+  for (const block of blocks) releaseBlock(block)
+}
 
 /** How far a call got. */
 interface Submitted {
@@ -79,6 +98,9 @@ interface Waiting {
   readonly place: Readonly<ErrorPlace> | undefined
   readonly waiter: Waiter
 }
+
+/** Bytes that the kernel took of a message that waits. */
+const progressOf = ({ slot }: Waiting): number => new SendSlots(slot.buffer as ArrayBuffer).progress(0)
 
 /** Messages that are sent in one turn of the loop at most, so that one socket starves nobody. */
 const TURN = 4 * slotCount
@@ -146,9 +168,9 @@ export class SendQueue {
       const waiter = createWaiter?.() ?? new Nobody(this.lost)
       this.add(block, 0, 1, waiter)
       this.startWaiting(wait, waiter)
-      return createWaiter === undefined ? block.views.reduce((sum, view) => sum + view.byteLength, 0) : null
+      return createWaiter === undefined ? block.bytes : null
     } finally {
-      block.clear()
+      releaseBlock(block)
     }
   }
 
@@ -165,6 +187,7 @@ export class SendQueue {
     try {
       prepare()
       for (const block of blocks) {
+        if (block.count === 0) continue
         let from = 0
         if (this.messages === 0) {
           const submitted = this.submit(block)
@@ -190,23 +213,49 @@ export class SendQueue {
       if (waiter !== undefined && wait !== Wait.none) this.startWaiting(wait, waiter)
       return taken
     } finally {
-      for (const block of blocks) block.clear()
+      releaseBlocks(blocks)
     }
   }
 
-  /** Takes what a waiter still waits for out of the queue: it is never sent. */
-  remove(waiter: Waiter): void {
+  /**
+   * Takes what a waiter still waits for out of the queue: it is never sent. A train whose start was taken is finished all
+   * the same, and counts as taken. Returns how many messages were taken out.
+   */
+  giveUp(waiter: Waiter): number {
+    const index = waiter.first - this.base
+    const entry = this.waiting[index]
+    if (entry !== undefined && progressOf(entry) > 0) {
+      const nobody = new Nobody(this.lost)
+      nobody.first = waiter.first
+      nobody.left = 1
+      this.waiting[index] = { ...entry, waiter: nobody }
+      waiter.first++
+      waiter.left--
+      waiter.taken++
+      waiter.bytes = entry.size
+    }
+    const { left } = waiter
+    this.remove(waiter)
+    return left
+  }
+
+  private remove(waiter: Waiter): void {
+    const { waiting } = this
     for (let index = waiter.first - this.base; waiter.left > 0; index++) {
       this.messages--
-      this.bytes -= this.waiting[index]?.size ?? 0
-      this.waiting[index] = undefined
+      this.bytes -= waiting[index]?.size ?? 0
+      waiting[index] = undefined
       waiter.left--
     }
+    // Places at the ends are given back; those between go when their neighbours are sent.
+    while (waiting.length > this.head && waiting[waiting.length - 1] === undefined) waiting.pop()
+    while (this.head < waiting.length && waiting[this.head] === undefined) this.head++
+    this.compact()
     if (this.messages === 0) this.stopWaiting()
   }
 
   /** Fails all that waits. */
-  clear(error: () => SocketError): void {
+  clear(error: (syscall: string) => SocketError): void {
     const { waiting, head } = this
     this.base += waiting.length
     this.waiting = []
@@ -220,7 +269,7 @@ export class SendQueue {
       if (waiter === undefined || waiter === last) continue
       last = waiter
       waiter.left = 0
-      waiter.failed(failedAfter(waiter.taken, error()))
+      waiter.failed(failedAfter(waiter.taken, error(waiter.syscall)))
     }
   }
 
@@ -266,6 +315,11 @@ export class SendQueue {
     this.changed()
   }
 
+  /** Whether this queue waits for time to pass. */
+  get paused(): boolean {
+    return this.pause !== undefined
+  }
+
   /** Whether waiting keeps the event loop alive. */
   hold(on: boolean): void {
     this.holds = on
@@ -296,7 +350,7 @@ export class SendQueue {
       view += views
       if (index < from) continue
       const own = block.views.slice(view - views, view)
-      const lengths = own.map((part) => part.byteLength)
+      const lengths = own.map(byteLengthOf)
       const size = lengths.reduce((sum, length) => sum + length, 0)
       const slot = block.slots.bytes.slice(index * SEND_SLOT_SIZE, (index + 1) * SEND_SLOT_SIZE)
       const records = block.records[index]
@@ -315,7 +369,7 @@ export class SendQueue {
     for (let index = this.head; index < this.waiting.length && batch.length < slotCount; index++) {
       const entry = this.waiting[index]
       if (entry === undefined) continue
-      if (!entry.views.every((view, at) => view.byteLength === entry.lengths[at])) {
+      if (!entry.views.every((view, at) => byteLengthOf(view) === entry.lengths[at])) {
         // Those before it go first.
         if (batch.length > 0) break
         this.fail(entry.waiter, invalidState('The data was detached or resized while it waited to be sent'))
@@ -374,44 +428,48 @@ export class SendQueue {
 }
 
 function encodeOne(message: OutgoingMessage, context: SendContext): Block {
-  const shared = !sharedBlockBusy
-  const block = shared ? sharedBlock : freshBlock()
-  sharedBlockBusy = true
+  const block = takeBlock()
   try {
-    encode(message, context, block, 0)
+    block.bytes = encode(message, 'message', context, block, 0)
     block.count = 1
     return block
   } catch (error) {
-    block.clear()
+    releaseBlock(block)
     throw error
-  } finally {
-    if (shared) sharedBlockBusy = false
   }
 }
 
 function encodeAll(messages: readonly OutgoingMessage[], context: SendContext): Block[] {
-  const shared = !sharedBlockBusy
-  const blocks: Block[] = []
-  sharedBlockBusy = true
+  let block = takeBlock()
+  const blocks = [block]
   try {
-    let block = shared ? sharedBlock : freshBlock()
     const count = messages.length
     for (let index = 0; index < count; index++) {
-      if (block.count === slotCount) block = freshBlock()
-      if (block.count === 0) blocks.push(block)
-      encode(messages[index]!, context, block, block.count)
+      if (block.count === slotCount) {
+        block = freshBlock()
+        blocks.push(block)
+      }
+      block.bytes += encode(messages[index]!, elementName(index), context, block, block.count)
       block.count++
       block.recordSize += block.records[block.count - 1]?.byteLength ?? 0
       if (block.recordSize > MAX_RECORDS) block = moveLast(block, blocks)
     }
+    // The code of one message can take away the data of another one.
+    for (const { views, bytes } of blocks) {
+      if (bytesFrom(views, 0) !== bytes) {
+        throw invalidState('The data of a message was detached or resized while other messages were read')
+      }
+    }
     return blocks
   } catch (error) {
-    for (const block of blocks) block.clear()
+    releaseBlocks(blocks)
     throw error
-  } finally {
-    if (shared) sharedBlockBusy = false
   }
 }
+
+/** Names of the first messages of a batch in errors: most batches are no longer. */
+const elementNames = Array.from({ length: slotCount }, (_, index) => `messages[${String(index)}]`)
+const elementName = (index: number): string => elementNames[index] ?? `messages[${String(index)}]`
 
 /** The records of a block go to the kernel in one arena: moves the message that is too much to a block of its own. */
 function moveLast(from: Block, blocks: Block[]): Block {
@@ -426,6 +484,8 @@ function moveLast(from: Block, blocks: Block[]): Block {
   to.recordSize = to.records[0]?.byteLength ?? 0
   from.count = last
   from.recordSize -= to.recordSize
+  to.bytes = bytesFrom(to.views, 0)
+  from.bytes -= to.bytes
   blocks.push(to)
   return to
 }

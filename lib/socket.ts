@@ -22,6 +22,7 @@ import {
   notConnected,
   notRunning,
   notSupported,
+  outOfRange,
   SocketError,
 } from './errors'
 import { resolve } from './resolve'
@@ -133,7 +134,8 @@ export class Socket extends EventEmitter<SocketEvents> {
       ignoreUnsupported: checked.unsupported === 'ignore',
       local: undefined,
     }
-    const style = { whole: names.includes('segmentSize'), wantControl: names.includes('control') }
+    const whole = names.includes('segmentSize')
+    const style = { whole, splits: this.coalesces && !whole, wantControl: names.includes('control') }
     this[transportOf] = new Transport(
       endpoint,
       this.facts,
@@ -142,7 +144,10 @@ export class Socket extends EventEmitter<SocketEvents> {
         this.prepareToSend()
       },
       (error) => {
-        if (this.listenerCount('error') > 0) this.emit('error', error)
+        // Not from inside: a listener that throws must not keep the others from being settled.
+        process.nextTick(() => {
+          if (this.listenerCount('error') > 0) this.emit('error', error)
+        })
       },
     )
     if (listener !== undefined) this.on('message', listener)
@@ -376,30 +381,34 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** See the function `recvmsg`. */
   async recvmsg(options: ReceiveOptions = {}): Promise<Message> {
     checkObject(options, 'options')
+    const room = checkRoom(options, 1)
     this[checkPull]()
-    const [message] = await this[transportOf].receive(checkRoom(options, 1), 'recvmsg', options)
+    const [message] = await this[transportOf].receive(room, 'recvmsg', options)
     return message!
   }
 
   /** See the function `tryRecvmsg`. */
   tryRecvmsg(options: ReceiveRoom = {}): Message | null {
     checkObject(options, 'options')
+    const room = checkRoom(options, 1)
     this[checkPull]()
-    return this[transportOf].tryReceive(checkRoom(options, 1))[0] ?? null
+    return this[transportOf].tryReceive(room)[0] ?? null
   }
 
   /** See the function `recvmmsg`. */
   async recvmmsg(options: ReceiveManyOptions = {}): Promise<Message[]> {
     checkObject(options, 'options')
+    const room = checkManyRoom(options)
     this[checkPull]()
-    return this[transportOf].receive(checkManyRoom(options), 'recvmmsg', options)
+    return this[transportOf].receive(room, 'recvmmsg', options)
   }
 
   /** See the function `tryRecvmmsg`. */
   tryRecvmmsg(options: ReceiveManyRoom = {}): Message[] {
     checkObject(options, 'options')
+    const room = checkManyRoom(options)
     this[checkPull]()
-    return this[transportOf].tryReceive(checkManyRoom(options))
+    return this[transportOf].tryReceive(room)
   }
 
   /** Pulls message after message until the socket is closed; leaving the loop closes it. */
@@ -612,7 +621,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     }
     let messages: Message[]
     try {
-      messages = this[transportOf].tryReceive(BATCH)
+      messages = this[transportOf].tryReceive(BATCH, 'recvmsg')
     } catch (error) {
       this.emit('error', error as Error)
       return
@@ -625,7 +634,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     try {
       if (fresh && this.listenerCount('messages') > 0) this.emit('messages', messages)
       while (next < messages.length && !this.closed) {
-        const message = messages[next++] as Message
+        const message = messages[next++]!
         this.emit('message', message.data, message)
       }
     } finally {
@@ -646,9 +655,33 @@ export class Socket extends EventEmitter<SocketEvents> {
   }
 }
 
+const OPTION_NAMES = [
+  'type',
+  'reuseAddr',
+  'reusePort',
+  'ipv6Only',
+  'recvBufferSize',
+  'sendBufferSize',
+  'lookup',
+  'signal',
+  'protocol',
+  'receiveInfo',
+  'pull',
+  'coalesce',
+  'dontFragment',
+  'sendTime',
+  'unsupported',
+] as const satisfies readonly (keyof SocketOptions)[]
+
+/** Each option is read once; it can be inherited, as with dgram. */
+function readOptions(given: SocketType | SocketOptions): SocketOptions {
+  if (typeof given === 'string') return { type: given }
+  return Object.fromEntries(OPTION_NAMES.map((name) => [name, given[name]])) as unknown as SocketOptions
+}
+
 function checkOptions(given: SocketType | SocketOptions): SocketOptions {
   if (typeof given !== 'string' && (typeof given !== 'object' || (given as unknown) === null)) throw badSocketType()
-  const options: SocketOptions = typeof given === 'string' ? { type: given } : { ...given }
+  const options = readOptions(given)
   if (typeof options.type !== 'string' || !Object.hasOwn(TYPES, options.type)) throw badSocketType()
   const { raw, family } = TYPES[options.type]
   for (const name of ['reuseAddr', 'reusePort', 'ipv6Only', 'pull', 'coalesce', 'dontFragment', 'sendTime'] as const) {
@@ -672,6 +705,10 @@ function checkOptions(given: SocketType | SocketOptions): SocketOptions {
   const { receiveInfo } = options
   if (receiveInfo !== undefined) {
     if (!Array.isArray(receiveInfo)) throw invalidArgType('options.receiveInfo', 'Array', receiveInfo)
+    const most = Object.keys(receiveFields).length
+    if (receiveInfo.length > most) {
+      throw outOfRange('options.receiveInfo.length', `<= ${String(most)}`, receiveInfo.length)
+    }
     options.receiveInfo = Array.from<ReceiveInfoName>(receiveInfo)
     options.receiveInfo.forEach((name, index) => {
       if (typeof name !== 'string' || !Object.hasOwn(receiveFields, name)) {

@@ -1,12 +1,13 @@
+import { onAbort } from './aborts'
 import { Option, Readiness, report, type Endpoint } from './binding'
 import type { ParsedAddress } from './address'
 import type { SendContext } from './encode'
-import { abortError, canceled, featureUnavailable, fromNative, invalidArgType, timedOut } from './errors'
-import { receiveInto, type ReceiveStyle } from './receive'
+import { abortError, canceled, featureUnavailable, fromNative, invalidArgType, notRunning, timedOut } from './errors'
+import { receiveInto, shorten, type ReceiveStyle } from './receive'
 import { SendQueue, Waiter } from './send-queue'
 import { receiveSlots } from './slots'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
-import { checkWaitOptions, type Room } from './validate'
+import { readWaitOptions, type Room } from './validate'
 
 /** What is known of a socket; `encode` reads it, its owner keeps it up to date. */
 export interface SocketFacts extends SendContext {
@@ -14,11 +15,15 @@ export interface SocketFacts extends SendContext {
   local: ParsedAddress | undefined
 }
 
+/** Not 0: libuv has stopped to watch, and our side must hear of it, too. */
+const UNKNOWN = -1
+/** Milliseconds. */
+const REST = 10
+
 /** A call that waits, until it is settled once. */
 class Pending {
   private timer: NodeJS.Timeout | undefined
-  private readonly signal: AbortSignal | undefined
-  private readonly onAbort: (() => void) | undefined
+  private readonly releaseSignal: (() => void) | undefined
 
   /** `stop` is called with the reason when time is up or the signal aborts. */
   constructor(options: WaitOptions | undefined, syscall: string, stop: (error: Error) => void) {
@@ -27,19 +32,19 @@ class Pending {
       this.timer = setTimeout(() => {
         stop(timedOut(syscall))
       }, timeout)
+      // What waits holds the event loop as its socket does.
+      this.timer.unref()
     }
     if (signal !== undefined) {
-      this.signal = signal
-      this.onAbort = () => {
-        stop(abortError(signal.reason))
-      }
-      signal.addEventListener('abort', this.onAbort, { once: true })
+      this.releaseSignal = onAbort(signal, (reason) => {
+        stop(abortError(reason))
+      })
     }
   }
 
   settled(): void {
     clearTimeout(this.timer)
-    if (this.onAbort !== undefined) this.signal?.removeEventListener('abort', this.onAbort)
+    this.releaseSignal?.()
   }
 }
 
@@ -58,8 +63,9 @@ class SendWaiter extends Waiter {
     super()
     this.taken = taken
     this.pending = new Pending(options, syscall, (error) => {
-      queue.remove(this)
-      this.failed(Object.assign(error, { sent: this.taken }))
+      // Of a train that goes on, and nothing behind it, there is nothing to give up.
+      if (queue.giveUp(this) === 0) this.done()
+      else this.failed(Object.assign(error, { sent: this.taken }))
     })
   }
 
@@ -91,6 +97,8 @@ export class Transport {
   onReadable: (() => void) | undefined
   private receivers: Receiver[] = []
   private watched = 0
+  /** While nothing is read because of an error that stays. */
+  private rest: NodeJS.Timeout | undefined
   private closed = false
   private updating = false
 
@@ -124,12 +132,12 @@ export class Transport {
 
   sendmsg(message: OutgoingMessage, options?: WaitOptions): Promise<number> {
     return new Promise((resolve, reject) => {
-      checkWait(options)
+      const wait = readWaitOptions(options)
       const { queue } = this
       const sent = queue.sendOne(
         message,
         this.prepare,
-        () => new SendWaiter('sendmsg', queue, options, resolve, reject),
+        () => new SendWaiter('sendmsg', queue, wait, resolve, reject),
       )
       if (sent !== null) resolve(sent)
     })
@@ -138,11 +146,11 @@ export class Transport {
   sendmmsg(messages: readonly OutgoingMessage[], options?: WaitOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       if (!Array.isArray(messages)) throw invalidArgType('messages', 'Array', messages)
-      checkWait(options)
+      const wait = readWaitOptions(options)
       const { queue } = this
       let waiter: SendWaiter | undefined
       const sent = queue.sendMany(messages, this.prepare, (taken) => {
-        waiter = new SendWaiter('sendmmsg', queue, options, resolve, reject, taken)
+        waiter = new SendWaiter('sendmmsg', queue, wait, resolve, reject, taken)
         return waiter
       })
       if (waiter === undefined) resolve(sent)
@@ -150,14 +158,15 @@ export class Transport {
   }
 
   /** Messages that are there now, as many as `room` asks for. */
-  tryReceive(room: Room): Message[] {
+  tryReceive(room: Room, syscall?: string): Message[] {
+    if (this.closed) throw notRunning()
     if (this.receivers.length > 0) return []
-    return this.takeReceived(room)
+    return this.takeReceived(room, syscall)
   }
 
   receive(room: Room, syscall: string, options?: WaitOptions): Promise<Message[]> {
     return new Promise((resolve, reject) => {
-      checkWait(options)
+      const wait = readWaitOptions(options)
       const now = this.tryReceive(room)
       if (now.length > 0) {
         resolve(now)
@@ -167,7 +176,7 @@ export class Transport {
         room,
         resolve,
         reject,
-        pending: new Pending(options, syscall, (error) => {
+        pending: new Pending(wait, syscall, (error) => {
           this.receivers = this.receivers.filter((other) => other !== receiver)
           receiver.pending.settled()
           reject(error)
@@ -180,7 +189,7 @@ export class Transport {
       } catch (error) {
         this.receivers.pop()
         receiver.pending.settled()
-        reject(error as Error)
+        receiver.reject(error as Error)
       }
     })
   }
@@ -194,7 +203,8 @@ export class Transport {
   close(): void {
     if (this.closed) return
     this.closed = true
-    this.queue.clear(() => canceled('sendmsg'))
+    clearTimeout(this.rest)
+    this.queue.clear((syscall) => canceled(syscall))
     const { receivers } = this
     this.receivers = []
     this.ready.length = 0
@@ -214,7 +224,10 @@ export class Transport {
   watch(): void {
     if (this.closed || this.updating) return
     const reads = this.onReadable !== undefined || this.receivers.length > 0
-    const events = (reads ? Readiness.readable : 0) | (this.queue.watchesWritable ? Readiness.writable : 0)
+    const events =
+      (reads && this.rest === undefined ? Readiness.readable : 0) |
+      (this.queue.watchesWritable ? Readiness.writable : 0) |
+      (this.facts.borrowed && (this.queue.paused || this.rest !== undefined) ? Readiness.later : 0)
     if (events === this.watched) return
     if (events !== 0 && !canWait) throw featureUnavailable('waiting for a socket')
     const status = this.endpoint.watch(events)
@@ -225,7 +238,7 @@ export class Transport {
   onReady(status: number, events: number): void {
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
-    if (failed) this.watched = 0
+    if (failed) this.watched = UNKNOWN
     // What is settled meanwhile changes what to watch for; look once, at the end.
     this.updating = true
     let moved = false
@@ -238,9 +251,21 @@ export class Transport {
     } finally {
       this.updating = false
       // An error that no call fetches would be told of without end (the owner of a borrowed socket asked for IP_RECVERR).
-      if (failed && !moved && this.facts.borrowed) this.queue.pauseAWhile()
+      if (failed && !moved && this.facts.borrowed) {
+        this.queue.pauseAWhile()
+        this.restFromReading()
+      }
       this.watch()
     }
+  }
+
+  private restFromReading(): void {
+    if (this.rest !== undefined || this.receivers.length === 0) return
+    this.rest = setTimeout(() => {
+      this.rest = undefined
+      this.serveReceivers()
+      this.watch()
+    }, REST)
   }
 
   private serveReceivers(): void {
@@ -262,22 +287,17 @@ export class Transport {
     }
   }
 
-  private takeReceived(room: Room): Message[] {
+  private takeReceived(room: Room, syscall = room.count === 1 ? 'recvmsg' : 'recvmmsg'): Message[] {
     if (this.ready.length === 0) {
       let status = receiveInto(this.ready, this.endpoint, room, this.style)
       // What an earlier datagram of an unconnected socket met is nobody's answer (rule 6); it is told once.
       if (status < 0 && this.facts.peer === undefined) status = receiveInto(this.ready, this.endpoint, room, this.style)
-      if (status < 0) throw fromNative(status, room.count === 1 ? 'recvmsg' : 'recvmmsg')
+      if (status < 0) throw fromNative(status, syscall)
     }
-    return this.ready.splice(0, room.count)
+    const messages = this.ready.splice(0, room.count)
+    if (this.style.splits) for (const message of messages) shorten(message, room.length)
+    return messages
   }
-}
-
-function checkWait(options: WaitOptions | undefined): void {
-  if (options === undefined) return
-  if (typeof options !== 'object' || (options as unknown) === null) throw invalidArgType('options', 'Object', options)
-  checkWaitOptions(options)
-  if (options.signal?.aborted === true) throw abortError(options.signal.reason)
 }
 
 /** Bun ends the process at uv_poll_init_socket: its libuv is a stub on POSIX. */

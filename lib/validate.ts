@@ -27,10 +27,11 @@ export function checkObject(value: unknown, name: string): asserts value is obje
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'Object', value)
 }
 
-// eslint-disable-next-line @typescript-eslint/unbound-method -- a view's own method of this name is not asked
+ 
 type Getter<T> = (this: Uint8Array) => T
 
 // What a view really is: a subclass can say otherwise.
+// eslint-disable-next-line @typescript-eslint/unbound-method
 const { at } = Uint8Array.prototype
 const accessors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array)
 const getByteLength = accessors.byteLength.get as Getter<number>

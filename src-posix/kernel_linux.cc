@@ -147,6 +147,12 @@ int PathMtuDiscovery(int dont_fragment) {
   return dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
 }
 
+// IPV6_DONTFRAG forbids it already. OMIT only ignores the cached path MTU; with PROBE no datagram
+// could be fragmented, not even one whose own IPV6_DONTFRAG is 0 (ip6_append_data).
+int PathMtuDiscoveryIPv6(int dont_fragment) {
+  return dont_fragment ? IPV6_PMTUDISC_OMIT : IPV6_PMTUDISC_WANT;
+}
+
 int SetSendTime(Descriptor descriptor, int on) {
   if (!on) return 0;
   const sock_txtime configuration = {CLOCK_MONOTONIC, 0};
@@ -164,7 +170,7 @@ const OptionRow kOptionRows[] = {
     {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
     {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
     {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
-    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PathMtuDiscovery, nullptr},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PathMtuDiscoveryIPv6, nullptr},
     {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
     {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_MTU_DISCOVER, PathMtuDiscovery, nullptr},
     {Option::kSendTime, kNoFamily, SOL_SOCKET, SO_TXTIME, nullptr, SetSendTime},

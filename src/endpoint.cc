@@ -111,7 +111,8 @@ bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) {
     return true;
   }
   if (instance_->MemoryIsThere(memory)) return false;
-  Throw(info.Env(), "ERR_INVALID_STATE", "The memory given to initialize() was detached or resized");
+  Throw(info.Env(), "ERR_INVALID_STATE",
+        "The memory given to initialize() was detached or resized");
   return true;
 }
 
@@ -143,7 +144,9 @@ Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
   }
   int64_t number = -1;
   napi_get_value_int64(info.Env(), info[0], &number);
-  const Status status = BorrowSocket(static_cast<Descriptor>(number), state_);
+  auto descriptor = static_cast<Descriptor>(number);
+  if (static_cast<int64_t>(descriptor) != number) descriptor = kInvalidDescriptor;
+  const Status status = BorrowSocket(descriptor, state_);
   if (status == 0) descriptor_ = state_.descriptor;
   return Number(info, status);
 }
@@ -228,7 +231,9 @@ Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
 
 Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
-  return Napi::Boolean::New(info.Env(), datagram::WaitReadable(state_.descriptor, Signed(info, 0)));
+  const int32_t milliseconds = Signed(info, 0);
+  return Napi::Boolean::New(
+      info.Env(), datagram::WaitReadable(state_.descriptor, milliseconds < 0 ? 0 : milliseconds));
 }
 
 Napi::Value Endpoint::Family(const Napi::CallbackInfo& info) { return Number(info, state_.family); }
@@ -399,11 +404,14 @@ Napi::Value Endpoint::PackFrom(const Napi::CallbackInfo& info, uint32_t first, u
 
 // --- readiness ----------------------------------------------------------------------------------
 
-// watch(events): tells dispatch() of UV_READABLE and UV_WRITABLE until watch(0).
+// watch(events): tells dispatch() of UV_READABLE and UV_WRITABLE until watch(0). kLater keeps the
+// duplicate of a descriptor that somebody else owns, and can close, while nothing is watched for.
 Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
-  const int events = Signed(info, 0) & (UV_READABLE | UV_WRITABLE);
-  if (events == 0) {
+  constexpr int kLater = 0x100;
+  const int asked = Signed(info, 0);
+  const int events = asked & (UV_READABLE | UV_WRITABLE);
+  if (events == 0 && (asked & kLater) == 0) {
     StopWatching();
     return Number(info, 0);
   }
@@ -447,7 +455,8 @@ Status Endpoint::StartWatching(int events) {
     instance_->HandleOpened();
     if (!hold_) uv_unref(reinterpret_cast<uv_handle_t*>(watcher_->handle));
   }
-  const int result = uv_poll_start(watcher_->handle, events, OnEvent);
+  const int result = events == 0 ? uv_poll_stop(watcher_->handle)
+                                 : uv_poll_start(watcher_->handle, events, OnEvent);
   if (result != 0) return result;
   if (!watching_) {
     watching_ = true;

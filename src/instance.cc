@@ -12,9 +12,12 @@ Instance::Instance(napi_env environment) : env(environment), workspace(CreateWor
 
 const char* Instance::Attach(const Napi::CallbackInfo& info) {
   const size_t sizes[kMemoryCount] = {
-      kSlotCount * sizeof(SendSlot), kSendControlArena,
-      kSlotCount * sizeof(ReceiveSlot), static_cast<size_t>(kSlotCount) * kReceiveStride,
-      static_cast<size_t>(kSlotCount) * kRecordStride, sizeof(Report),
+      kSlotCount * sizeof(SendSlot),
+      kSendControlArena,
+      kSlotCount * sizeof(ReceiveSlot),
+      static_cast<size_t>(kSlotCount) * kReceiveStride,
+      static_cast<size_t>(kSlotCount) * kRecordStride,
+      sizeof(Report),
   };
   if (attached()) return "initialize() was called before";
   if (info.Length() != kMemoryCount + 1 || !info[kMemoryCount].IsFunction()) {
@@ -24,7 +27,8 @@ const char* Instance::Attach(const Napi::CallbackInfo& info) {
   for (size_t index = 0; index < kMemoryCount; index++) {
     if (!info[index].IsArrayBuffer()) return "initialize() takes six ArrayBuffers and a function";
     for (size_t other = 0; other < index; other++) {
-      if (info[index].StrictEquals(info[other])) return "initialize() takes six different ArrayBuffers";
+      if (info[index].StrictEquals(info[other]))
+        return "initialize() takes six different ArrayBuffers";
     }
     auto buffer = info[index].As<Napi::ArrayBuffer>();
     if (buffer.ByteLength() < sizes[index]) return "a buffer given to initialize() is too small";

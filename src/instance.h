@@ -24,8 +24,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   // Returns what is wrong with it, or null.
   const char* Attach(const Napi::CallbackInfo& info);
   bool attached() const { return dispatch_ != nullptr; }
-  // Whether the memory is where it was: JavaScript that holds an ArrayBuffer can detach or shrink it.
-  // Parts are bits, in the order of initialize()'s arguments.
+  // Whether the memory is where it was: JavaScript that holds an ArrayBuffer can detach or shrink
+  // it. Parts are bits, in the order of initialize()'s arguments.
   static constexpr uint32_t kNoMemory = 0;
   static constexpr uint32_t kSendMemory = 0b100011;
   static constexpr uint32_t kReceiveMemory = 0b111100;

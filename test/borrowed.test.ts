@@ -292,7 +292,7 @@ t.test('a bare descriptor', { skip: noProc }, async (t) => {
   await t.test('of another program, which does not read from it', { skip: noPython }, async (t) => {
     const peer = await witness(t)
     const { stdout } = await run('python3', [
-      path.resolve('test/witness/lend.py'),
+      path.resolve('test/witness/lend_descriptor.py'),
       '127.0.0.1',
       process.execPath,
       helper('borrowed-lent.mjs'),
@@ -425,8 +425,6 @@ t.test('refused', async (t) => {
       await everySend(t, value, { code: 'ERR_INVALID_ARG_TYPE', name: 'TypeError', message: /"socket"/ })
       await t.rejects(recvmsg(value as number), { code: 'ERR_INVALID_ARG_TYPE' })
     }
-    const hollow = Object.create(dgram.Socket.prototype) as unknown
-    await everySend(t, hollow, { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' })
   })
 
   await t.test('no number of a descriptor', async (t) => {

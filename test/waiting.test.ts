@@ -17,8 +17,18 @@ const NARROW = `
 ip link set lo mtu "$0" up && tc qdisc add dev lo root tbf rate 20mbit burst 10kb limit 10mb && exec "$@"
 `
 const MTU = 65536
+/** Scenarios that run at a time: most of their time they wait. */
+const JOBS = 3
 
-const narrow = (mtu: number, command: string[]): string[] => ['unshare', '-n', 'sh', '-c', NARROW, String(mtu), ...command]
+const narrow = (mtu: number, command: string[]): string[] => [
+  'unshare',
+  '-n',
+  'sh',
+  '-c',
+  NARROW,
+  String(mtu),
+  ...command,
+]
 
 /** Why a program that the tests need does not run here; false if it does. */
 function missing(what: string, [program = '', ...args]: string[]): string | false {
@@ -31,7 +41,8 @@ const noLinux = process.platform !== 'linux' && 'network namespaces and strace a
 const noPython = noLinux || missing('no Python to count what arrives', ['python3', '-c', 'import socket'])
 const noNarrow = noPython || missing('no network namespace with a token bucket can be made', narrow(MTU, ['true']))
 const noStrace =
-  noPython || missing('no strace', ['strace', '-f', '-e', 'inject=sendmsg:error=EAGAIN:when=1', '-o', '/dev/null', 'true'])
+  noPython ||
+  missing('no strace', ['strace', '-f', '-e', 'inject=sendmsg:error=EAGAIN:when=1', '-o', '/dev/null', 'true'])
 
 let program = ''
 
@@ -74,7 +85,7 @@ async function run(test: Test, name: string, options: Run = {}): Promise<Ran> {
   if (options.descriptor !== undefined) {
     command = ['python3', path.join(WITNESS, 'with_descriptor.py'), options.descriptor, ...command]
   }
-  if (options.strace !== undefined) command = ['strace', '-f', ...options.strace, ...command]
+  if (options.strace !== undefined) command = ['strace', '-f', '-qq', ...options.strace, ...command]
   if (options.narrow !== false) command = narrow(options.mtu ?? MTU, command)
   const [first = '', ...rest] = command
   const child = spawn(first, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -90,6 +101,7 @@ async function run(test: Test, name: string, options: Run = {}): Promise<Ran> {
   const [code, signal] = await once(child, 'close')
   clearTimeout(timer)
   test.same({ code, signal, late }, { code: 0, signal: null, late: false }, `${name} ends by itself: ${stderr}`)
+  if (options.strace === undefined) test.equal(stderr, '', 'it prints no warning')
   return { result: stdout === '' ? {} : JSON.parse(stdout), stderr }
 }
 
@@ -105,19 +117,17 @@ function arrivedAre(test: Test, arrived: Arrived, expected: number[], length?: n
     { count: expected.length, differ: [], from: [] },
     `what was promised arrives, in order, once: ${expected.length} datagrams`,
   )
-  if (length !== undefined) test.ok(arrived.lengths.every((found) => found === length), `each has ${length} bytes`)
+  if (length !== undefined)
+    test.ok(
+      arrived.lengths.every((found) => found === length),
+      `each has ${length} bytes`,
+    )
 }
 
-function sameResources(test: Test, before: Resources, after: Resources, without: string[] = []): void {
-  test.equal(after.descriptors, before.descriptors - without.length, 'no descriptor is left open')
-  const handles = [...before.handles]
-  // The receiver is a process beside this one, with pipes: it has ended by now.
-  const left = after.handles.filter((name) => {
-    const index = handles.indexOf(name)
-    if (index >= 0) handles.splice(index, 1)
-    return index < 0
-  })
-  test.same(left, [], 'nothing more holds the event loop')
+/** `closed` is how many descriptors the scenario closed that it did not open. */
+function sameResources(test: Test, before: Resources, after: Resources, closed = 0): void {
+  test.equal(after.descriptors, before.descriptors - closed, 'no descriptor is left open')
+  test.same(after.handles, before.handles, 'what holds the event loop is as before')
 }
 
 const sentOf = (results: Settled[], first = 0): number[] =>
@@ -126,6 +136,7 @@ const sentOf = (results: Settled[], first = 0): number[] =>
 const canceled = { code: 'ECANCELED', name: 'SocketError', syscall: 'sendmsg' }
 
 t.test('narrow loopback', { skip: noNarrow }, async (t) => {
+  t.jobs = JOBS
   t.test('10,000 calls of sendmsg', async (t) => {
     const { result } = await run(t, 'single', { count: 10_000 })
     checkSingle(t, result, 10_000)
@@ -150,12 +161,17 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
   t.test('all forms mixed', async (t) => {
     const { result } = await run(t, 'mixed')
     t.ok(result.refused > 0 && result.partly > 0 && result.accepted > 0, 'the try forms met room and no room')
-    arrivedAre(t, result.arrived, numbers(result.next), 100)
+    arrivedAre(t, result.arrived, numbers(result.next))
   })
 
   t.test('data that changes while it waits', async (t) => {
     const { result } = await run(t, 'changed')
-    const { kinds, results, filled, resizes } = result as { kinds: string[]; results: Settled[]; filled: number; resizes: boolean }
+    const { kinds, results, filled, resizes } = result as {
+      kinds: string[]
+      results: Settled[]
+      filled: number
+      resizes: boolean
+    }
     const fails = (kind: string): boolean =>
       kind === 'detached' || (resizes && (kind === 'shrunk' || kind === 'part' || kind === 'tracking'))
     for (const [index, kind] of kinds.entries()) {
@@ -185,7 +201,8 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
 
   t.test('getters that send themselves', async (t) => {
     const { result } = await run(t, 'reentrant')
-    const { arrived, filled, next } = result
+    const { arrived } = result
+    const [filled, next] = [Number(result.filled), Number(result.next)]
     const outer = arrived.numbers.filter((number: number) => number >= 100_000)
     const inner = arrived.numbers.filter((number: number) => number < 100_000)
     t.same(arrived.spoilt, [], 'no datagram has the bytes of another')
@@ -195,26 +212,27 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
       numbers(20, 100_000).flatMap((number) => (number % 2 === 0 ? [number] : [number, number])),
       'and what they were asked for',
     )
-    t.equal(
-      arrived.lengths.filter((length: number) => length === 300).length,
-      outer.length,
-      'each with its own length',
-    )
+    t.equal(arrived.lengths.filter((length: number) => length === 300).length, outer.length, 'each with its own length')
     t.ok(next > filled + 80, 'the getters were asked')
   })
 
-  t.test("an emulated option is put back", async (t) => {
+  t.test('an emulated option is put back', async (t) => {
     const { result } = await run(t, 'dontFragment', { mtu: 1500 })
     const expected: number[] = []
-    for (const { first, filled, waited, results, after } of result.rounds) {
+    for (const { waited, results, after, ...round } of result.rounds) {
+      const [first, filled] = [Number(round.first), Number(round.filled)]
       const never = first > 0
-      t.ok(waited > 100, `they wait: ${waited}`)
+      t.ok(waited > 50, `they wait: ${waited}`)
       const codes = results.map(({ value, code }: Settled) => value ?? code)
-      t.same(codes, numbers(60).flatMap(() => [1000, 3000, 'EMSGSIZE']), 'each goes by its own')
+      t.same(
+        codes,
+        numbers(60).flatMap(() => [1000, 3000, 'EMSGSIZE']),
+        'each goes by its own',
+      )
       if (never) t.match(after, { code: 'EMSGSIZE' }, 'the socket never fragments afterwards, as it was made')
       else t.same(after, { value: 3000 }, 'the socket fragments afterwards, as it was made')
       expected.push(...numbers(filled, first), ...sentOf(results, first + filled))
-      if (!never) expected.push(first + filled + results.length)
+      if (!never) expected.push(first + filled + Number(results.length))
     }
     arrivedAre(t, result.arrived, expected)
   })
@@ -222,12 +240,16 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
   t.test('abort', async (t) => {
     const { result } = await run(t, 'abort')
     const { results, ends, late } = result as { results: Settled[]; ends: Settled[]; late: Settled }
-    t.ok(result.listening > 300, `signals are listened to by what waits: ${result.listening}`)
+    t.equal(result.listening, 1, 'a signal has one listener for all that wait: Node warns of more than ten')
     t.same(result.listeners, [0, 0], 'no listener is left on a signal, aborted or not')
     const counts = tally(results)
     t.same(Object.keys(counts).sort(), ['AbortError', 'sent'])
     t.ok((counts['AbortError'] ?? 0) > 200, `some were given up: ${counts['AbortError']}`)
-    t.ok(results.every(({ value, name }, index) => index % 2 === 0 ? value === 1000 || name === 'AbortError' : value === 1000))
+    t.ok(
+      results.every(({ value, name }, index) =>
+        index % 2 === 0 ? value === 1000 || name === 'AbortError' : value === 1000,
+      ),
+    )
     t.match(ends[0], { name: 'AbortError', code: 'ABORT_ERR', sent: 0 })
     t.same(ends[1], { value: 1000 }, 'those behind are sent')
     t.match(late, { name: 'AbortError' }, 'an aborted signal sends nothing')
@@ -241,7 +263,7 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
       const { result } = await run(t, name)
       const [batch, last] = result.results as Settled[]
       if (name === 'abortBatch') t.match(batch, { name: 'AbortError', code: 'ABORT_ERR' })
-      else t.match(batch, { code: 'ECANCELED' })
+      else t.match(batch, { ...canceled, syscall: 'sendmmsg' })
       const sent = batch?.sent ?? -1
       t.ok(sent > 200 && sent < 3000, `it says how far it came: ${sent}`)
       if (last !== undefined) t.same(last, { value: 1000 })
@@ -259,7 +281,10 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
       t.same({ code, name, syscall }, { code: 'ETIMEDOUT', name: 'SocketError', syscall: 'sendmsg' })
     }
     t.match(end, { code: 'ETIMEDOUT', syscall: 'sendmmsg', sent: 0 })
-    t.ok(results.every(({ value }, index) => index % 2 === 0 || value === 1000), 'the others are all sent')
+    t.ok(
+      results.every(({ value }, index) => index % 2 === 0 || value === 1000),
+      'the others are all sent',
+    )
     arrivedAre(t, result.arrived, sentOf(results), 1000)
     sameResources(t, result.before, result.after)
   })
@@ -269,7 +294,7 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
     const { results, end, late } = result as { results: Settled[]; end: Settled; late: Settled }
     t.same(Object.keys(tally(results)).sort(), ['ECANCELED', 'sent'])
     t.match(results.at(-1), canceled)
-    t.match(end, { code: 'ECANCELED', sent: 0 })
+    t.match(end, { ...canceled, syscall: 'sendmmsg', sent: 0 })
     t.match(late, { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' })
     t.equal(result.listeners, 0, 'no listener is left on the signal')
     const sent = sentOf(results)
@@ -280,7 +305,7 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
 
   t.test('a train that was started is finished, also when its call is given up', async (t) => {
     const { result } = await run(t, 'abortTrain')
-    t.same(result.starts, [1, 1, 1, 6], 'each was started and waits')
+    t.same(result.starts, [1, 1, 1, 2], 'each was started and waits')
     t.same(result.results[0], { value: 300_000 })
     t.same(result.results[1], { value: 300_000 })
     t.same(result.results[2], { value: 2 })
@@ -300,10 +325,10 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
   t.test('nothing is left in memory', async (t) => {
     const { result } = await run(t, 'memory')
     t.ok(result.collected)
-    t.ok(result.counts.AbortError > 5000 && result.counts.ETIMEDOUT > 1000, JSON.stringify(result.counts))
+    t.ok(result.counts.AbortError > 5000 && result.counts.ETIMEDOUT > 5000, JSON.stringify(result.counts))
     t.ok(result.counts.ECANCELED > 5000 && result.counts.sent > 1000)
     t.equal(result.listeners, 0)
-    // Of some 60,000 sends that waited a part that stayed would take megabytes.
+    // Of some 30,000 sends that waited a part that stayed would take megabytes.
     const growth = Math.max(...result.used.slice(7)) - Math.max(...result.used.slice(2, 5))
     t.ok(growth < 500_000, `10 rounds take no more and more: ${JSON.stringify(result.used)}`)
     sameResources(t, result.before, result.after)
@@ -311,44 +336,33 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
 
   t.test('sends that are given up leave no places in the queue', async (t) => {
     const { result } = await run(t, 'neverRoom')
-    t.ok(result.refused > 100_000, `so many waited: ${result.refused}`)
+    t.ok(result.refused > 100, `so many batches of 2,000 waited: ${result.refused}`)
     t.equal(result.left, 0)
-    const growth = Math.max(...result.used.slice(3)) - Math.max(...result.used.slice(0, 2))
-    t.ok(growth < 300_000, `no more and more: ${JSON.stringify(result.used)}`)
+    const growth = Math.max(...result.used.slice(11)) - Math.max(...result.used.slice(3, 8))
+    t.ok(growth < 400_000, `no more and more: ${JSON.stringify(result.used)}`)
   })
 
   t.test('a dgram.Socket that receives', async (t) => {
     const { result } = await run(t, 'receiving', { count: 5000 })
-    t.equal(result.refused, null)
-    t.same(result.results, { sent: 5000 })
-    t.equal(result.received, 200, 'it received all meanwhile')
-    // Its own datagram is somewhere among ours: nothing is promised of that.
-    const { arrived } = result
-    t.equal(arrived.numbers.filter((number: number) => number === 5000).length, 1, 'its own send works')
-    t.same(arrived.spoilt, [])
-    t.same(
-      arrived.numbers.filter((number: number) => number !== 5000),
-      numbers(5000),
-    )
-    t.equal(result.during.descriptors, result.quiet.descriptors + 1, 'it is polled through a duplicate')
-    t.same(result.drained, result.quiet, 'which is closed at the end; what holds the loop is as before')
-    sameResources(t, result.before, result.after)
+    checkReceiving(t, result, 5000)
   })
 
   t.test('a dgram.Socket that is unreferenced', async (t) => {
     const { result } = await run(t, 'unreferenced')
     t.same(result.results, { sent: 3000 })
     t.same(result.drained, result.quiet, 'it stays so')
-    arrivedAre(t, result.arrived, numbers(3000))
+    arrivedAre(t, result.arrived, numbers(Number(result.filled) + 3000))
   })
 
   t.test('a dgram.Socket that its owner closes', async (t) => {
     const { result } = await run(t, 'closing')
-    t.same(Object.keys(tally(result.results)).sort(), ['ECANCELED', 'sent'])
-    t.match(result.results.at(-1), canceled)
+    const { results } = result
+    const filled = Number(result.filled)
+    t.same(Object.keys(tally(results)).sort(), ['ECANCELED', 'sent'])
+    t.match(results.at(-1), canceled)
     t.same(result.events, ['close', 'ECANCELED'])
     t.match(result.late, { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' })
-    arrivedAre(t, result.arrived, sentOf(result.results))
+    arrivedAre(t, result.arrived, [...numbers(filled), ...sentOf(results, filled)])
     sameResources(t, result.before, result.after)
   })
 
@@ -358,39 +372,42 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
     t.equal(result.refused, null)
     t.same(result.early, { value: 100 })
     t.same(result.results, { sent: 5000 })
-    arrivedAre(t, result.arrived, numbers(5000), 100)
-    t.equal(result.during.descriptors, result.before.descriptors + 1)
+    arrivedAre(t, result.arrived, numbers(Number(result.filled) + 5000))
+    t.equal(result.during.descriptors, Number(result.before.descriptors) + 1)
     sameResources(t, result.before, result.after)
   })
 
-  t.test('a descriptor that its owner closes', async (t) => {
-    const { result } = await run(t, 'reused', { descriptor: 'plain' })
-    t.equal(result.again, result.descriptor, 'the number is taken again')
-    t.match(result.foreign, { code: 'ENOTSOCK' })
-    t.match(result.closed, { code: 'EBADF' })
-    t.same(result.results, { sent: 2000 }, 'what waits goes out through the duplicate')
-    arrivedAre(t, result.arrived, numbers(2000), 100)
-    t.equal(result.during.descriptors, result.before.descriptors + 1)
-    sameResources(t, result.before, result.after, ['the descriptor'])
-  })
+  for (const descriptor of ['plain', 'error']) {
+    const which = descriptor === 'plain' ? '' : ', with an error that stays'
+    t.test(`a descriptor that its owner closes${which}`, async (t) => {
+      const { result } = await run(t, 'reused', { descriptor })
+      t.equal(result.again, result.descriptor, 'the number is taken again')
+      t.match(result.foreign, { code: 'ENOTSOCK' })
+      t.match(result.closed, { code: 'EBADF' })
+      t.same(result.results, { sent: 2000 }, 'what waits goes out through the duplicate')
+      arrivedAre(t, result.arrived, numbers(Number(result.filled) + 2000))
+      t.equal(result.during.descriptors, Number(result.before.descriptors) + 1)
+      sameResources(t, result.before, result.after, 1)
+    })
+  }
 
   t.test('no descriptor for the duplicate', async (t) => {
     const { result } = await run(t, 'noDescriptors')
     t.ok(result.opened > 100)
     t.match(result.failed, { code: 'EMFILE' })
     t.same(result.later, { sent: 1000 }, 'later sends are not behind it')
-    arrivedAre(t, result.arrived, numbers(1000 + result.next), 100)
+    arrivedAre(t, result.arrived, numbers(1000 + Number(result.next)))
   })
 
   t.test('what holds the process', async (t) => {
     for (const name of ['unref', 'unrefTimeout']) {
       const { result } = await run(t, name)
-      t.equal(result.queued, 300, 'they wait')
+      t.equal(result.queued, 301, 'they wait')
       t.ok(result.done < 300, `${name}: the process ends before they are sent`)
     }
     for (const name of ['held', 'heldTimeout', 'refAgain']) {
       const { result } = await run(t, name)
-      t.equal(result.queued, 300, 'they wait')
+      t.equal(result.queued, 301, 'they wait')
       t.equal(result.done, 300, `${name}: the process ends once they are sent`)
     }
   })
@@ -398,6 +415,9 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
   t.test('a connected peer that goes away', async (t) => {
     const { result } = await run(t, 'refused')
     checkRefused(t, result)
+    const train = await run(t, 'refusedTrain', { descriptor: 'connected' })
+    t.match(train.result.result, { code: 'ECONNREFUSED', sent: 0 }, 'a train ends there')
+    sameResources(t, train.result.before, train.result.after)
     const receiver = await run(t, 'refusedReceiver')
     t.equal(receiver.result.heard, 'ECONNREFUSED', 'recvmsg hears of it while sends wait')
     t.ok(receiver.result.results.sent > 0)
@@ -411,16 +431,24 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
     const calls = countCalls(refused.stderr)
     t.ok(calls > 0 && calls < 6000, `${calls} system calls`)
 
-    const queue = await run(t, 'errorQueue', { descriptor: 'recverr', strace: counting })
+    const queue = await run(t, 'errorQueue', { descriptor: 'error', strace: counting })
+    t.equal(queue.result.refused, null, 'they wait')
     const counts = queue.result.results as Record<string, number>
-    t.equal((counts['sent'] ?? 0) + (counts['ECONNREFUSED'] ?? 0), 2000, JSON.stringify(counts))
+    t.equal((counts['sent'] ?? 0) + (counts['ECONNREFUSED'] ?? 0), 600, JSON.stringify(counts))
     const queueCalls = countCalls(queue.stderr)
-    t.ok(queueCalls > 0 && queueCalls < 12_000, `${queueCalls} system calls with an error queue that nobody reads`)
+    t.ok(queueCalls > 0 && queueCalls < 8000, `${queueCalls} system calls with an error queue that nobody reads`)
     sameResources(t, queue.result.before, queue.result.after)
+
+    const receiver = await run(t, 'errorQueueReceiver', { descriptor: 'error', strace: counting, narrow: false })
+    t.same(receiver.result.heard, ['ETIMEDOUT', 'hello'], 'a receiver waits, and receives')
+    const receiverCalls = countCalls(receiver.stderr)
+    t.ok(receiverCalls > 0 && receiverCalls < 1000, `${receiverCalls} system calls while it waits`)
+    sameResources(t, receiver.result.before, receiver.result.after)
   })
 })
 
 t.test('injected errors', { skip: noStrace }, async (t) => {
+  t.jobs = JOBS
   const inject = (...rules: string[]): string[] => [
     '-o',
     '/dev/null',
@@ -445,34 +473,24 @@ t.test('injected errors', { skip: noStrace }, async (t) => {
     checkTrains(t, result)
   })
 
-  t.test('trains where offload fails in between', async (t) => {
-    const rules = inject('sendmsg:error=EIO:when=1+1', 'sendmmsg:error=EAGAIN:when=1+2')
-    // The train's last call is of one datagram, which is EIO then, and its own: so only the numbers below are few.
-    const first = await run(t, 'trains', {
-      narrow: false,
-      strace: inject('sendmsg:error=EIO:when=1', 'sendmmsg:error=EAGAIN:when=2+2'),
-    })
-    checkTrains(t, first.result)
-    t.equal(first.result.segmentation, false, 'offload is off after EIO')
-    const failing = await run(t, 'injected', { count: 3, narrow: false, strace: rules })
-    t.match(failing.result.results, [{ code: 'EIO' }, { code: 'EIO' }, { code: 'EIO' }], 'EIO of a datagram is its own')
+  t.test('trains whose offload fails while they wait', { skip: noNarrow }, async (t) => {
+    // The first call, and one in the middle of a train that was started.
+    for (const when of [1, 4]) {
+      const { result } = await run(t, 'trains', { strace: inject(`sendmmsg:error=EIO:when=${when}`) })
+      checkTrains(t, result)
+      t.equal(result.segmentation, false, `offload is off after EIO of call ${when}`)
+    }
   })
 
   t.test('all forms mixed', async (t) => {
     const { result } = await run(t, 'mixed', { narrow: false, strace: again })
     t.ok(result.refused > 0 && result.partly > 0 && result.accepted > 0, 'the try forms met room and no room')
-    arrivedAre(t, result.arrived, numbers(result.next), 100)
+    arrivedAre(t, result.arrived, numbers(result.next))
   })
 
   t.test('a dgram.Socket that receives', async (t) => {
     const { result } = await run(t, 'receiving', { count: 1000, narrow: false, strace: again })
-    t.same(result.results, { sent: 1000 })
-    t.equal(result.received, 200, 'it received all meanwhile')
-    t.same(
-      result.arrived.numbers.filter((number: number) => number !== 1000),
-      numbers(1000),
-    )
-    t.same(result.drained, result.quiet)
+    checkReceiving(t, result, 1000)
   })
 
   t.test('ENOBUFS is an error here', async (t) => {
@@ -485,25 +503,30 @@ t.test('injected errors', { skip: noStrace }, async (t) => {
 })
 
 function checkSingle(t: Test, result: Json, count: number): void {
+  const filled = Number(result.filled)
   const { queued, size, whileWaiting, left, afterwards, order, results, bytes, arrived } = result
-  t.ok(queued > count / 2 && queued < count, `most of them wait: ${queued}`)
-  t.equal(size, queued * 100, 'getSendQueueSize() counts their bytes')
+  // A train of 1,200 bytes each is before them.
+  t.same([queued, size], [count + 1, filled * 1200 + count * 100], 'they wait, and are counted with their bytes')
   t.same(whileWaiting, [null, 0], 'the try forms send nothing before them')
   t.same(left, [0, 0], 'nothing waits at the end')
   t.equal(afterwards, 100, 'then there is room')
   t.same(results, { sent: count }, 'all are sent')
   t.ok(bytes, 'each resolves with its bytes')
-  t.same(order, numbers(count), 'they are settled in the order of the calls')
-  arrivedAre(t, arrived, numbers(count + 1), 100)
+  t.same(order, numbers(count, filled), 'they are settled in the order of the calls')
+  arrivedAre(t, arrived, numbers(filled + count + 1))
+  t.ok(
+    arrived.lengths.slice(filled).every((length: number) => length === 100),
+    'each has 100 bytes',
+  )
   sameResources(t, result.before, result.after)
 }
 
 function checkBatch(t: Test, result: Json, count: number): void {
-  t.ok(result.queued > count / 2 && result.queued <= count, `most of them wait: ${result.queued}`)
+  t.equal(result.queued, count + 1, 'they wait')
   t.same([result.listening, result.listeningAfter], [1, 0], 'one listener, while it waits')
   t.same(result.order, ['first', 'second'])
   t.same(result.results, [count, 200])
-  arrivedAre(t, result.arrived, numbers(count + 200), 100)
+  arrivedAre(t, result.arrived, numbers(Number(result.filled) + count + 200))
 }
 
 function checkTrains(t: Test, result: Json): void {
@@ -518,7 +541,27 @@ function checkTrains(t: Test, result: Json): void {
   t.equal(result.last, 100)
   arrivedAre(t, result.arrived, numbers(result.next))
   const { lengths } = result.arrived as Arrived
-  t.ok(lengths.slice(0, -1).every((length) => length === 1200 || length === 400), 'segments are cut where they should be')
+  t.ok(
+    lengths.slice(0, -1).every((length) => length === 1200 || length === 400),
+    'segments are cut where they should be',
+  )
+}
+
+function checkReceiving(t: Test, result: Json, count: number): void {
+  const filled = Number(result.filled)
+  const { refused, results, received, arrived, before, quiet, during, drained, after } = result
+  t.equal(refused, null)
+  t.same(results, { sent: count })
+  t.equal(received, 200, 'it received all meanwhile')
+  // Its own datagram is somewhere among ours: nothing is promised of that.
+  const own = filled + count
+  const ours = arrived.numbers.filter((number: number) => number !== own)
+  t.equal(arrived.numbers.length - ours.length, 1, 'its own send works')
+  t.same(arrived.spoilt, [])
+  t.same(ours, numbers(own), 'what was promised arrives, in order, once')
+  t.equal(during.descriptors, Number(quiet.descriptors) + 1, 'it is polled through a duplicate')
+  t.same(drained, quiet, 'which is closed at the end; what holds the event loop is as before')
+  sameResources(t, before, after)
 }
 
 function checkRefused(t: Test, result: Json): void {

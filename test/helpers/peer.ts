@@ -69,8 +69,8 @@ export class Peer {
 
   /** `wrapper` starts it: `['unshare', '-n']` for a network namespace of its own. */
   constructor(wrapper: readonly string[] = []) {
-    const [command = 'python3', ...args] = [...wrapper, 'python3', script]
-    this.child = spawn(command, args)
+    const argv = [...wrapper, 'python3', script]
+    this.child = spawn(argv[0]!, argv.slice(1))
     this.lines = createInterface({ input: this.child.stdout })
     this.lines.on('line', (line) => this.waiting.shift()?.resolve(line))
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))

@@ -53,14 +53,7 @@ export const sendWays: Record<SendWay, (socket: Socket, messages: OutgoingMessag
   },
 }
 
-export type ReceiveWay =
-  | 'message'
-  | 'messages'
-  | 'recvmsg'
-  | 'tryRecvmsg'
-  | 'recvmmsg'
-  | 'tryRecvmmsg'
-  | 'for await'
+export type ReceiveWay = 'message' | 'messages' | 'recvmsg' | 'tryRecvmsg' | 'recvmmsg' | 'tryRecvmmsg' | 'for await'
 
 export const receiveWays: readonly ReceiveWay[] = [
   'message',
@@ -118,6 +111,18 @@ export async function receive(socket: Socket, way: ReceiveWay, count: number): P
       break
   }
   return messages
+}
+
+/** That `actual` is what is expected of it, and as long: as `match`, without its leniency for strings and arrays. */
+export function told(test: Test, actual: unknown, expected: object, message = 'as told'): void {
+  const part = (whole: unknown, of: object | undefined): unknown =>
+    typeof whole === 'object' && whole !== null && of !== undefined
+      ? Object.fromEntries(Object.keys(of).map((key) => [key, (whole as Record<string, unknown>)[key]]))
+      : whole
+  const parts = Array.isArray(expected)
+    ? Array.isArray(actual) && actual.map((whole, at) => part(whole, expected[at]))
+    : part(actual, expected)
+  test.strictSame(parts, expected, message)
 }
 
 /** Bytes that tell where they stand. */

@@ -1,7 +1,6 @@
 // worker-rounds.mjs ROUNDS: starts busy worker threads, two at a time, and ends each in another way; says how they ended
 // and what was left open.
 
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { countSockets, descriptors } from './descriptors.cjs'
 
@@ -18,18 +17,24 @@ async function round(index) {
   const worker = new Worker(load, { workerData: { how } })
   const errors = []
   worker.on('error', (error) => errors.push(error.message))
-  const exit = once(worker, 'exit')
+  const exit = new Promise((resolve) => worker.on('exit', resolve))
   if (way === 'early') {
     // Before, while and after it loads the addon.
     await new Promise((resolve) => setTimeout(resolve, index % 40))
   } else {
-    const [report] = await Promise.race([once(worker, 'message'), exit])
+    const message = new Promise((resolve) => worker.once('message', resolve))
+    let timer
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, 20_000, 'late')
+    })
+    const report = await Promise.race([message, exit, late])
+    clearTimeout(timer)
     if (typeof report === 'object') busy++
     if (report?.waiting) waiting++
     if (way === 'late') await new Promise((resolve) => setTimeout(resolve, index % 11))
   }
   if (how === 'terminate') void worker.terminate()
-  const [code] = await exit
+  const code = await exit
   const end = `${way} ${code} ${errors.join()}`.trim()
   ends[end] = (ends[end] ?? 0) + 1
 }

@@ -63,7 +63,8 @@ def op_open(command):
             opened.setsockopt(IPV4, NUMBERS["IP_RECVTOS"], 1)
             opened.setsockopt(IPV4, NUMBERS["IP_RECVTTL"], 1)
         else:
-            opened.setsockopt(IPV6, socket.IPV6_V6ONLY, 1)
+            if "protocol" not in command:
+                opened.setsockopt(IPV6, socket.IPV6_V6ONLY, 1)
             opened.setsockopt(IPV6, NUMBERS["IPV6_RECVPKTINFO"], 1)
             opened.setsockopt(IPV6, NUMBERS["IPV6_RECVTCLASS"], 1)
             opened.setsockopt(IPV6, NUMBERS["IPV6_RECVHOPLIMIT"], 1)

@@ -2,8 +2,20 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { sendmsg, trySendmsg, type OutgoingMessage } from 'sendmsg'
-import { flagsOf, messageTo, numbersTo, resources, settled, tally, Witness, type Settled } from './witness'
+import { recvmsg, sendmsg, trySendmsg, type OutgoingMessage } from 'sendmsg'
+import {
+  datagram,
+  fill,
+  flagsOf,
+  messageTo,
+  numbersTo,
+  resources,
+  settled,
+  tally,
+  train,
+  Witness,
+  type Settled,
+} from './witness'
 
 const O_NONBLOCK = 0o4000
 const descriptor = Number(process.env['DESCRIPTOR'])
@@ -15,19 +27,13 @@ async function plain(): Promise<dgram.Socket> {
   return socket
 }
 
-const send = (socket: dgram.Socket, number: number, port: number): Promise<unknown> =>
+const send = (socket: dgram.Socket, number: number, port: number): Promise<void> =>
   new Promise((sent, failed) => {
-    socket.send(messageTo0(number), port, '127.0.0.1', (error, bytes) => {
+    socket.send(datagram(number, 100), port, '127.0.0.1', (error) => {
       if (error) failed(error)
-      else sent(bytes)
+      else sent()
     })
   })
-
-const messageTo0 = (number: number): Buffer => {
-  const data = Buffer.alloc(100, number & 0xff)
-  data.writeUInt32BE(number)
-  return data
-}
 
 /** A plain dgram.Socket runs out of room while it is receiving. */
 export async function receiving(count: number): Promise<unknown> {
@@ -38,8 +44,9 @@ export async function receiving(count: number): Promise<unknown> {
   let received = 0
   socket.on('message', () => received++)
   const quiet = await resources()
-  const sends = numbersTo(count).map((number) => settled(sendmsg(socket, messageTo(witness, number))))
-  const refused = trySendmsg(socket, messageTo(witness, count + 1))
+  const filled = fill(socket, witness.to, 0)
+  const sends = numbersTo(count, filled).map((number) => settled(sendmsg(socket, messageTo(witness, number))))
+  const refused = trySendmsg(socket, messageTo(witness, 1_000_000))
   const during = await resources()
   // What it receives and sends by itself meanwhile.
   const echoes = (async () => {
@@ -48,7 +55,7 @@ export async function receiving(count: number): Promise<unknown> {
       if (index % 20 === 0) await new Promise((next) => setTimeout(next, 1))
     }
   })()
-  const own = send(socket, count, witness.port)
+  const own = send(socket, filled + count, witness.port)
   const results = await Promise.all(sends)
   await echoes
   await own
@@ -58,15 +65,16 @@ export async function receiving(count: number): Promise<unknown> {
   socket.close()
   await once(socket, 'close')
   return {
+    filled,
     refused,
     results: tally(results),
     received,
-    arrived: await witness.finish(),
     before,
     quiet,
     during,
     drained,
     after: await resources(),
+    arrived: await witness.finish(),
   }
 }
 
@@ -76,10 +84,13 @@ export async function unreferenced(): Promise<unknown> {
   const socket = await plain()
   socket.unref()
   const quiet = await resources()
-  const results = await Promise.all(numbersTo(3000).map((number) => settled(sendmsg(socket, messageTo(witness, number)))))
+  const filled = fill(socket, witness.to, 0)
+  const results = await Promise.all(
+    numbersTo(3000, filled).map((number) => settled(sendmsg(socket, messageTo(witness, number)))),
+  )
   const drained = await resources()
   // It stays open: this process ends because nothing holds it.
-  return { results: tally(results), quiet, drained, arrived: await witness.finish() }
+  return { filled, results: tally(results), quiet, drained, arrived: await witness.finish() }
 }
 
 /** The owner of a dgram.Socket closes it. */
@@ -89,9 +100,10 @@ export async function closing(): Promise<unknown> {
   const socket = await plain()
   const events: string[] = []
   socket.on('close', () => events.push('close'))
+  const filled = fill(socket, witness.to, 0)
   let done = 0
   const results = await Promise.all(
-    numbersTo(2000).map((number) => {
+    numbersTo(2000, filled).map((number) => {
       const sent = settled(sendmsg(socket, messageTo(witness, number)))
       void sent.then(({ code }) => {
         if (++done === 500) socket.close()
@@ -100,8 +112,8 @@ export async function closing(): Promise<unknown> {
       return sent
     }),
   )
-  const late = await settled(sendmsg(socket, messageTo(witness, 2000)))
-  return { results, events, late, arrived: await witness.finish(), before, after: await resources() }
+  const late = await settled(sendmsg(socket, messageTo(witness, 1_000_000)))
+  return { filled, results, events, late, before, after: await resources(), arrived: await witness.finish() }
 }
 
 /** A descriptor whose owner left O_NONBLOCK off. */
@@ -109,23 +121,25 @@ export async function blocking(): Promise<unknown> {
   const witness = await Witness.start()
   const before = await resources()
   const flags = [flagsOf(descriptor)]
-  const sends = numbersTo(5000).map((number) => settled(sendmsg(descriptor, messageTo(witness, number))))
+  const filled = fill(descriptor, witness.to, 0)
+  const sends = numbersTo(5000, filled).map((number) => settled(sendmsg(descriptor, messageTo(witness, number))))
   flags.push(flagsOf(descriptor))
-  const refused = trySendmsg(descriptor, messageTo(witness, 5001))
+  const refused = trySendmsg(descriptor, messageTo(witness, 1_000_000))
   const during = await resources()
   const early = await sends[1000]
   flags.push(flagsOf(descriptor))
   const results = await Promise.all(sends)
   flags.push(flagsOf(descriptor))
   return {
+    filled,
     flags: flags.map((bits) => (bits & O_NONBLOCK) !== 0),
     refused,
     early,
     results: tally(results),
-    arrived: await witness.finish(),
     before,
     during,
     after: await resources(),
+    arrived: await witness.finish(),
   }
 }
 
@@ -133,24 +147,26 @@ export async function blocking(): Promise<unknown> {
 export async function reused(): Promise<unknown> {
   const witness = await Witness.start()
   const before = await resources()
-  const sends = numbersTo(2000).map((number) => settled(sendmsg(descriptor, messageTo(witness, number))))
+  const filled = fill(descriptor, witness.to, 0)
+  const sends = numbersTo(2000, filled).map((number) => settled(sendmsg(descriptor, messageTo(witness, number))))
   const during = await resources()
   closeSync(descriptor)
   const again = openSync('/dev/null', 'r')
-  const foreign = await settled(sendmsg(descriptor, messageTo(witness, 3000)))
+  const foreign = await settled(sendmsg(descriptor, messageTo(witness, 1_000_000)))
   const results = await Promise.all(sends)
   closeSync(again)
-  const closed = await settled(sendmsg(descriptor, messageTo(witness, 3001)))
+  const closed = await settled(sendmsg(descriptor, messageTo(witness, 1_000_001)))
   return {
+    filled,
     descriptor,
     again,
     foreign,
     closed,
     results: tally(results),
-    arrived: await witness.finish(),
     before,
     during,
     after: await resources(),
+    arrived: await witness.finish(),
   }
 }
 
@@ -158,7 +174,8 @@ export async function reused(): Promise<unknown> {
 export async function noDescriptors(): Promise<unknown> {
   const witness = await Witness.start()
   const socket = await plain()
-  trySendmsg(socket, messageTo(witness, 0))
+  let next = 0
+  trySendmsg(socket, messageTo(witness, next++))
   const opened: number[] = []
   try {
     while (opened.length < 100_000) opened.push(openSync('/dev/null', 'r'))
@@ -166,9 +183,8 @@ export async function noDescriptors(): Promise<unknown> {
     // EMFILE is what is wanted
   }
   const results: Settled[] = []
-  let next = 1
   while (next < 5000) {
-    const result = await settled(sendmsg(socket, messageTo(witness, next)))
+    const result = await settled(sendmsg(socket, messageTo(witness, next, 8000)))
     results.push(result)
     if (result.code !== undefined) break
     next++
@@ -184,7 +200,33 @@ export async function noDescriptors(): Promise<unknown> {
 /** The owner asked for IP_RECVERR and never reads the error queue: the descriptor has an error for good. */
 export async function errorQueue(): Promise<unknown> {
   const before = await resources()
-  const message: OutgoingMessage = { data: Buffer.alloc(100), address: '127.0.0.1', port: 9 }
-  const results = await Promise.all(numbersTo(2000).map(() => settled(sendmsg(descriptor, message))))
-  return { results: tally(results), before, after: await resources() }
+  const message: OutgoingMessage = { data: Buffer.alloc(4000), address: '127.0.0.1', port: 9 }
+  const sends = numbersTo(600).map(() => settled(sendmsg(descriptor, message)))
+  const refused = trySendmsg(descriptor, message)
+  const results = await Promise.all(sends)
+  return { refused, results: tally(results), before, after: await resources() }
+}
+
+/** The same for one who receives. */
+export async function errorQueueReceiver(): Promise<unknown> {
+  const before = await resources()
+  const heard: (string | undefined)[] = []
+  await recvmsg(descriptor, { timeout: 300 }).catch((error: unknown) =>
+    heard.push((error as NodeJS.ErrnoException).code),
+  )
+  const peer = await plain()
+  const received = recvmsg(descriptor, { timeout: 20_000 })
+  await sendmsg(descriptor, { data: Buffer.from('who are you?'), address: '127.0.0.1', port: peer.address().port })
+  const [, info] = (await once(peer, 'message')) as [Buffer, { port: number }]
+  peer.send('hello', info.port, '127.0.0.1')
+  heard.push((await received).data.toString())
+  peer.close()
+  return { heard, before, after: await resources() }
+}
+
+/** A connected descriptor, and one train: it fails by an error that comes while its rest waits. */
+export async function refusedTrain(): Promise<unknown> {
+  const before = await resources()
+  const result = await settled(sendmsg(descriptor, { data: train(0, 300, 1200), segmentSize: 1200 }))
+  return { result, before, after: await resources() }
 }

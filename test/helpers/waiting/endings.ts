@@ -37,7 +37,17 @@ export async function abort(): Promise<unknown> {
   const late = await settled(sendmsg(socket, messageTo(witness, 1701, LENGTH), { signal }))
   const left = [socket.getSendQueueCount(), socket.getSendQueueSize()]
   socket.close()
-  return { listening, listeners, results, ends, late, left, arrived: await witness.finish(), before, after: await resources() }
+  return {
+    listening,
+    listeners,
+    results,
+    ends,
+    late,
+    left,
+    before,
+    after: await resources(),
+    arrived: await witness.finish(),
+  }
 }
 
 /** A batch that is given up in its middle says how far it came. */
@@ -80,7 +90,7 @@ export async function timeout(): Promise<unknown> {
   const results = await Promise.all(sends)
   const end = await batch
   socket.close()
-  return { results, end, arrived: await witness.finish(), before, after: await resources() }
+  return { results, end, before, after: await resources(), arrived: await witness.finish() }
 }
 
 export async function close(): Promise<unknown> {
@@ -106,7 +116,7 @@ export async function close(): Promise<unknown> {
   const end = await batch
   const listeners = getEventListeners(signal, 'abort').length
   const late = await settled(sendmsg(socket, messageTo(witness, 2000, LENGTH)))
-  return { results, end, listeners, late, arrived: await witness.finish(), before, after: await resources() }
+  return { results, end, listeners, late, before, after: await resources(), arrived: await witness.finish() }
 }
 
 /** A batch whose socket closes in its middle. */
@@ -174,21 +184,22 @@ export async function closeTrain(): Promise<unknown> {
   await new Promise<void>((closed) => {
     socket.close(closed)
   })
-  const arrived = await witness.finish()
-  return { taken, queued, errors, arrived, before, after: await resources() }
+  const after = await resources()
+  return { taken, queued, errors, before, after, arrived: await witness.finish() }
 }
 
 /** Rounds of all endings; what they leave behind. */
 export async function memory(): Promise<unknown> {
   const witness = await Witness.start()
+  const before = await resources()
   const { gc } = globalThis as { gc?: () => void }
   const used: number[] = []
   const quiet = new AbortController()
-  const before = await resources()
   const counts: Record<string, number> = {}
   for (let round = 0; round < 10; round++) {
     for (const ending of ['abort', 'timeout', 'close', 'sent'] as const) {
-      const socket = sender()
+      // A small one, so that closing it leaves little on its way.
+      const socket = sender(10_000)
       const controller = new AbortController()
       const filled = fill(socket, witness.to, 0)
       const options =
@@ -197,8 +208,10 @@ export async function memory(): Promise<unknown> {
           : ending === 'timeout'
             ? { timeout: 5 }
             : { signal: quiet.signal, timeout: 60_000 }
-      const count = ending === 'sent' ? 100 : 2000
-      const sends = numbersTo(count, filled).map((number) => settled(sendmsg(socket, messageTo(witness, number), options)))
+      const count = ending === 'sent' ? 100 : 1000
+      const sends = numbersTo(count, filled).map((number) =>
+        settled(sendmsg(socket, messageTo(witness, number), options)),
+      )
       const batch = settled(
         sendmmsg(
           socket,
@@ -221,7 +234,14 @@ export async function memory(): Promise<unknown> {
   }
   const after = await resources()
   await witness.finish()
-  return { collected: gc !== undefined, used, counts, listeners: getEventListeners(quiet.signal, 'abort').length, before, after }
+  return {
+    collected: gc !== undefined,
+    used,
+    counts,
+    listeners: getEventListeners(quiet.signal, 'abort').length,
+    before,
+    after,
+  }
 }
 
 /** A socket without room for long, whose sends all run out of time: what was given up leaves no place behind. */
@@ -229,22 +249,20 @@ export async function neverRoom(): Promise<unknown> {
   const { gc } = globalThis as { gc?: () => void }
   const socket = sender()
   const to = { address: '127.0.0.1', port: 9 }
-  const controller = new AbortController()
-  const data = Buffer.alloc(100)
+  const messages = numbersTo(2000).map(() => ({ data: Buffer.alloc(100), ...to }))
   const used: number[] = []
   let refused = 0
-  for (let round = 0; round < 6; round++) {
-    for (let index = 0; index < 40; index++) {
+  for (let round = 0; round < 14; round++) {
+    for (let index = 0; index < 10; index++) {
       const own = new AbortController()
-      const sends = numbersTo(1000).map(() => settled(sendmsg(socket, { data, ...to }, { signal: own.signal })))
+      const sent = settled(sendmmsg(socket, messages, { signal: own.signal }))
       own.abort()
-      refused += tally(await Promise.all(sends))['AbortError'] ?? 0
+      if ((await sent).name === 'AbortError') refused++
     }
     await resources()
     gc?.()
     used.push(process.memoryUsage().heapUsed + process.memoryUsage().external)
   }
-  controller.abort()
   const left = socket.getSendQueueCount()
   socket.close()
   return { refused, used, left }

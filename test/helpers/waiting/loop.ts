@@ -78,7 +78,7 @@ export async function refusedReceiver(): Promise<unknown> {
   const sends = numbersTo(600).map(() => settled(sendmsg(socket, { data: Buffer.alloc(1000) })))
   const received = recvmsg(socket, { timeout: 20_000 }).then(
     () => 'a message',
-    (error: NodeJS.ErrnoException) => error.code,
+    (error: unknown) => (error as NodeJS.ErrnoException).code,
   )
   const results = await Promise.all(sends)
   // Should the sends have fetched all errors, one more datagram brings one.

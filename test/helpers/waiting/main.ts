@@ -1,5 +1,4 @@
 // One scenario a process: main.ts NAME [COUNT]; its result is one line of JSON on stdout.
-import { writeSync } from 'node:fs'
 import * as borrowed from './borrowed'
 import * as endings from './endings'
 import * as loop from './loop'
@@ -13,8 +12,7 @@ async function main(): Promise<void> {
   if (scenario === undefined) throw new Error(`no scenario ${name}`)
   const result = await scenario(Number(count))
   if (result === undefined) return
-  const text = Buffer.from(JSON.stringify(result))
-  for (let at = 0; at < text.length; ) at += writeSync(1, text, at)
+  process.stdout.write(JSON.stringify(result))
 }
 
 void main()

@@ -20,10 +20,11 @@ export async function single(count: number): Promise<unknown> {
   const witness = await Witness.start()
   const before = await resources()
   const socket = sender()
+  const filled = fill(socket, witness.to, 0)
   const order: number[] = []
   let ticks = 0
   const timer = setInterval(() => ticks++, 10)
-  const sends = numbersTo(count).map((number) => {
+  const sends = numbersTo(count, filled).map((number) => {
     const sent = settled(sendmsg(socket, messageTo(witness, number)))
     void sent.then(() => order.push(number))
     return sent
@@ -31,8 +32,8 @@ export async function single(count: number): Promise<unknown> {
   const queued = socket.getSendQueueCount()
   const size = socket.getSendQueueSize()
   const whileWaiting = [
-    trySendmsg(socket, messageTo(witness, count + 1)),
-    trySendmmsg(socket, [messageTo(witness, count + 2), messageTo(witness, count + 3)]),
+    trySendmsg(socket, messageTo(witness, 1_000_000)),
+    trySendmmsg(socket, [messageTo(witness, 1_000_001), messageTo(witness, 1_000_002)]),
   ]
   const results = await Promise.all(sends)
   clearInterval(timer)
@@ -40,13 +41,14 @@ export async function single(count: number): Promise<unknown> {
   let afterwards: number | null = null
   // The drain may have ended on the last byte of room.
   for (let turn = 0; turn < 1000 && afterwards === null; turn++) {
-    afterwards = trySendmsg(socket, messageTo(witness, count))
+    afterwards = trySendmsg(socket, messageTo(witness, filled + count))
     if (afterwards === null) await new Promise((next) => setTimeout(next, 1))
   }
   socket.close()
-  const arrived = await witness.finish()
   const after = await resources()
+  const arrived = await witness.finish()
   return {
+    filled,
     queued,
     size,
     whileWaiting,
@@ -66,21 +68,21 @@ export async function single(count: number): Promise<unknown> {
 export async function batch(count: number): Promise<unknown> {
   const witness = await Witness.start()
   const socket = sender()
+  const filled = fill(socket, witness.to, 0)
   const { signal } = new AbortController()
   const order: string[] = []
   const of = (first: number, length: number): OutgoingMessage[] =>
     numbersTo(length, first).map((number) => messageTo(witness, number))
-  const first = sendmmsg(socket, of(0, count), { signal, timeout: 60_000 })
+  const first = sendmmsg(socket, of(filled, count), { signal, timeout: 60_000 })
   void first.then(() => order.push('first'))
   const queued = socket.getSendQueueCount()
   const listening = getEventListeners(signal, 'abort').length
-  const second = sendmmsg(socket, of(count, 200))
+  const second = sendmmsg(socket, of(filled + count, 200))
   void second.then(() => order.push('second'))
   const results = await Promise.all([first, second])
   const listeningAfter = getEventListeners(signal, 'abort').length
   socket.close()
-  const arrived = await witness.finish()
-  return { queued, listening, listeningAfter, order, results, arrived, after: await resources() }
+  return { filled, queued, listening, listeningAfter, order, results, arrived: await witness.finish() }
 }
 
 /** Trains, by the calls that wait and by those that don't. */
@@ -134,14 +136,24 @@ export async function trains(): Promise<unknown> {
   const { segmentation } = socket.offload
   socket.close()
   const arrived = await witness.finish()
-  return { started, results: tally(results), bytes: results.every(({ value }) => value === 10_000), taken, tried, last, next, segmentation, arrived }
+  return {
+    started,
+    results: tally(results),
+    bytes: results.every(({ value }) => value === 10_000),
+    taken,
+    tried,
+    last,
+    next,
+    segmentation,
+    arrived,
+  }
 }
 
 /** All forms of sending mixed, with pauses; what a try form did not take is offered again under another number. */
 export async function mixed(): Promise<unknown> {
   const witness = await Witness.start()
   const socket = sender()
-  let next = 0
+  let next = fill(socket, witness.to, 0)
   let refused = 0
   let partly = 0
   let accepted = 0
@@ -153,7 +165,8 @@ export async function mixed(): Promise<unknown> {
   }
   for (let step = 0; step < 3000; step++) {
     const count = 1 + choose(80)
-    const offered = (length: number): OutgoingMessage[] => numbersTo(length, next).map((number) => messageTo(witness, number))
+    const offered = (length: number): OutgoingMessage[] =>
+      numbersTo(length, next).map((number) => messageTo(witness, number))
     const form = choose(4)
     if (form === 0) sends.push(sendmsg(socket, messageTo(witness, next++)))
     else if (form === 1 && step % 5 === 0) {
@@ -189,7 +202,7 @@ export async function changed(): Promise<unknown> {
   const kinds: string[] = []
   let next = filled
   for (let round = 0; round < 300; round++) {
-    const kind = ['plain', 'detached', 'shrunk', 'tracking', 'part', 'overwritten'][round % 6] as string
+    const kind = ['plain', 'detached', 'shrunk', 'tracking', 'part', 'overwritten'][round % 6]!
     const memory = new (ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer)(1000, {
       maxByteLength: 2000,
     })

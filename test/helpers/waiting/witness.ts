@@ -1,10 +1,11 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { createSocket, type OutgoingMessage, type Socket } from 'sendmsg'
+import type { Readable } from 'node:stream'
+import { createSocket, sendmsg, type OutgoingMessage, type SendingSocket, type Socket } from 'sendmsg'
 
 const root = path.dirname(require.resolve('sendmsg/package.json'))
 
@@ -19,14 +20,15 @@ export interface Arrived {
 /** A receiver outside of this process: test/witness/count_datagrams.py. */
 export class Witness {
   private constructor(
-    private readonly child: ChildProcessWithoutNullStreams,
+    private readonly child: ChildProcessByStdio<null, Readable, null>,
     private readonly lines: AsyncIterator<string>,
     readonly port: number,
   ) {}
 
   static async start(): Promise<Witness> {
-    const child = spawn('python3', [path.join(root, 'test', 'witness', 'count_datagrams.py')])
-    child.stderr.pipe(process.stderr)
+    const child = spawn('python3', [path.join(root, 'test', 'witness', 'count_datagrams.py')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     const first = await lines.next()
     return new Witness(child, lines, Number(first.value))
@@ -66,17 +68,23 @@ export function train(first: number, count: number, segmentSize: number, last = 
   )
 }
 
-export const numbersTo = (count: number, first = 0): number[] => Array.from({ length: count }, (_, index) => first + index)
+export const numbersTo = (count: number, first = 0): number[] =>
+  Array.from({ length: count }, (_, index) => first + index)
 
-/** Sends until there is no room: numbers from `first` on. Returns how many were taken. */
-export function fill(socket: Socket, to: { address: string; port: number }, first: number, length = 1000): number {
-  let taken = 0
-  while (taken < 100_000 && socket.trySendmsg({ data: datagram(first + taken, length), ...to }) !== null) taken++
-  return taken
+/** Datagrams that `fill` sends. */
+export const FILLING = 300
+
+/**
+ * Sends a train that is longer than any room there is, datagrams `first` to `first + FILLING - 1`: its rest waits, and
+ * so does what is sent behind it.
+ */
+export function fill(socket: SendingSocket, to: { address: string; port: number }, first: number): number {
+  void settled(sendmsg(socket, { data: train(first, FILLING, 1200), segmentSize: 1200, ...to }))
+  return FILLING
 }
 
 /** A socket that does not hold the event loop. */
-export const sender = (): Socket => createSocket({ type: 'udp4', pull: true })
+export const sender = (sendBufferSize?: number): Socket => createSocket({ type: 'udp4', pull: true, sendBufferSize })
 
 export interface Settled {
   value?: number
