@@ -78,6 +78,10 @@ const EmulatedField kEmulated[] = {
      [](const SendSlot& slot) {
        return slot.dontFragment == kNeverFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
      }},
+    // IPV6_DONTFRAG, the control message, holds the datagram against a cached path MTU.
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+     [](const SendSlot&) { return IPV6_PMTUDISC_OMIT; }, kNoFamily,
+     [](const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }, true},
 };
 
 const ReceiveControl kReceive[] = {

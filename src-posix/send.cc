@@ -38,11 +38,12 @@ CallSettings SettingsOf(const SocketState& state, const SendSlot& slot) {
   uint32_t covered = 0;
   uint32_t index = 0;
   for (const EmulatedField& row : kKernel.emulated) {
-    if ((row.fields & slot.fields) != 0 && row.family == slot.controlFamily) {
-      asked |= row.fields;
+    if ((row.fields & slot.fields) != 0 && row.family == slot.controlFamily &&
+        (state.owned || !row.refines)) {
+      if (!row.refines) asked |= row.fields;
       if ((row.socket == kNoFamily || row.socket == state.family) &&
           (row.applies == nullptr || row.applies(slot))) {
-        covered |= row.fields;
+        if (!row.refines) covered |= row.fields;
         settings.emulated |= 1U << index;
         settings.values[index] = row.value(slot);
       }

@@ -38,8 +38,15 @@ Napi::Object LayoutOf(Napi::Env env, const Member<Slot> (&members)[N]) {
 
 // The fields that the tables' rows carry, by family.
 template <typename Row>
+bool Carries(const Row&) {
+  return true;
+}
+bool Carries(const EmulatedField& row) { return !row.refines; }
+
+template <typename Row>
 void AddFields(const Table<Row>& rows, uint32_t& ipv4, uint32_t& ipv6) {
   for (const Row& row : rows) {
+    if (!Carries(row)) continue;
     if (row.family != kIPv6) ipv4 |= row.fields;
     if (row.family != kIPv4) ipv6 |= row.fields;
   }

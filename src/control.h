@@ -51,6 +51,8 @@ struct EmulatedField {
   int (*value)(const SendSlot& slot);
   Family socket = kNoFamily;                        // of the socket; kNoFamily: any
   bool (*applies)(const SendSlot& slot) = nullptr;  // null: always
+  // A control message carries the field, and this makes it exact: on sockets of ours alone.
+  bool refines = false;
 };
 
 template <typename Row>

@@ -22,6 +22,20 @@ function freshAddon(): Any {
 }
 
 const SEGMENT_BIT = 1 << 5
+type SendSlotMember =
+  | 'slotSize'
+  | 'fields'
+  | 'bufferCount'
+  | 'progress'
+  | 'segmentSize'
+  | 'controlOffset'
+  | 'controlLength'
+  | 'destinationFamily'
+  | 'destination'
+  | 'destinationScope'
+  | 'hopLimit'
+  | 'interfaceIndex'
+  | 'source'
 const sizesOf = ({ layout }: Any): number[] => [
   layout.slotCount * layout.send.slotSize,
   layout.sendControlArena,
@@ -297,6 +311,7 @@ function randomFrom(seed: number): () => number {
 t.test('slots of random bytes', async (t) => {
   const { addon, memory } = initialized()
   const { layout } = addon
+  const send = layout.send as Record<SendSlotMember, number>
   const slots = new Uint8Array(memory[0]!)
   const view = new DataView(memory[0]!)
   const records = new DataView(memory[1]!)
@@ -318,8 +333,8 @@ t.test('slots of random bytes', async (t) => {
   closed.close()
   const endpoints = [sender, six, unbound, closed]
   const chunk = new Uint8Array(70_000)
-  const { fields, bufferCount, progress, segmentSize, controlOffset, controlLength, destinationFamily } = layout.send
-  const { destination, destinationScope, hopLimit, interfaceIndex, source } = layout.send
+  const { fields, bufferCount, progress, segmentSize, controlOffset, controlLength, destinationFamily } = send
+  const { destination, destinationScope, hopLimit, interfaceIndex, source } = send
   const outcomes = { taken: 0, failed: 0, refused: 0 }
   for (let round = 0; round < 3000; round++) {
     const count = 1 + (random() % (round % 7 === 0 ? 64 : 3))
@@ -332,7 +347,7 @@ t.test('slots of random bytes', async (t) => {
     const tame = random() % 2 === 0
     let left = views.length
     for (let index = 0; index < count; index++) {
-      const slot = index * layout.send.slotSize
+      const slot = index * send.slotSize
       // Most garbage would be refused at once: some of it is made plausible, so that it gets further.
       if (random() % 8 !== 0) view.setUint32(slot + bufferCount, random() % 4, true)
       if (random() % 8 !== 0) view.setUint32(slot + progress, random() % 4 === 0 ? random() % 900 : 0, true)

@@ -34,7 +34,12 @@ async function round(index) {
     if (way === 'late') await new Promise((resolve) => setTimeout(resolve, index % 11))
   }
   if (how === 'terminate') void worker.terminate()
+  const stuck = setTimeout(() => {
+    errors.push('did not end')
+    void worker.terminate()
+  }, 20_000)
   const code = await exit
+  clearTimeout(stuck)
   const end = `${way} ${code} ${errors.join()}`.trim()
   ends[end] = (ends[end] ?? 0) + 1
 }
