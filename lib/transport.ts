@@ -83,6 +83,7 @@ class SendWaiter extends Waiter {
 /** A recvmsg or recvmmsg that waits for messages. */
 interface Receiver {
   readonly room: Room
+  readonly syscall: string
   readonly pending: Pending
   resolve(messages: Message[]): void
   reject(error: Error): void
@@ -174,6 +175,7 @@ export class Transport {
       }
       const receiver: Receiver = {
         room,
+        syscall,
         resolve,
         reject,
         pending: new Pending(wait, syscall, (error) => {
@@ -210,7 +212,7 @@ export class Transport {
     this.ready.length = 0
     for (const receiver of receivers) {
       receiver.pending.settled()
-      receiver.reject(canceled('recvmsg'))
+      receiver.reject(canceled(receiver.syscall))
     }
     this.endpoint.close()
   }

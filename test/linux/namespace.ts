@@ -41,6 +41,11 @@ async function setUp(): Promise<void> {
   // Behind a router, which the witness plays.
   await peer.run('ip', 'address', 'add', '10.77.0.1/32', 'dev', 'lo')
   ip('route', 'add', '10.77.0.0/24', 'via', '10.9.0.2')
+  // Where a smaller path MTU is known, as ICMP would have taught it.
+  await peer.run('ip', 'address', 'add', '10.78.0.1/32', 'dev', 'lo')
+  await peer.run('ip', 'address', 'add', 'fd00:78::1/128', 'dev', 'lo', 'nodad')
+  ip('route', 'add', '10.78.0.0/24', 'via', '10.9.0.2', 'mtu', '1300')
+  ip('route', 'add', 'fd00:78::/64', 'via', 'fd00:0::2', 'mtu', '1300')
 }
 
 const indexOf = (name: string): number =>
@@ -146,6 +151,22 @@ void t.test('set up', async (t) => {
       await sink.close()
     })
   }
+
+  t.test("don't-fragment leaves a known path MTU aside", async (t) => {
+    for (const { type, family, address } of [
+      { type: 'udp4', family: 4, address: '10.78.0.1' },
+      { type: 'udp6', family: 6, address: 'fd00:78::1' },
+      { type: 'udp6', family: 4, address: '10.78.0.1' },
+    ] as const) {
+      const sink = await peer.open({ family })
+      const message = { data: bytes(1400), address, port: sink.port, dontFragment: true }
+      const socket = await bound(t, { type })
+      t.equal(await socket.sendmsg(message), 1400)
+      const [got] = await sink.receive(1)
+      t.ok(got?.data.equals(message.data), `${type} to ${address}`)
+      await sink.close()
+    }
+  })
 
   t.test("the wire: don't-fragment of IPv4", async (t) => {
     const wire = await peer.open({ family: 4, packets: 'vb0' })
