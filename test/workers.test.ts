@@ -62,7 +62,7 @@ t.test('a thread that ends in the middle of sending and receiving', { skip: noPr
   })
 
   await t.test('while sends wait for room', { skip: noSlow }, async (t) => {
-    const { stdout } = await run('unshare', [...slow('200mbit'), process.execPath, helper('worker-rounds.mjs'), '16'])
+    const { stdout } = await run('unshare', [...slow('20mbit'), process.execPath, helper('worker-rounds.mjs'), '16'])
     t.ok(check(t, stdout, 16).waiting > 0, 'sends waited')
   })
 })
