@@ -135,11 +135,7 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const wait = readWaitOptions(options)
       const { queue } = this
-      const sent = queue.sendOne(
-        message,
-        this.prepare,
-        () => new SendWaiter('sendmsg', queue, wait, resolve, reject),
-      )
+      const sent = queue.sendOne(message, this.prepare, () => new SendWaiter('sendmsg', queue, wait, resolve, reject))
       if (sent !== null) resolve(sent)
     })
   }
