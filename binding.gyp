@@ -3,7 +3,8 @@
     {
       'target_name': 'sendmsg',
       'include_dirs': [
-        '<!(node -p "require(\'node-addon-api\').include_dir")',
+        # The package brings a copy of its headers (scripts/vendor-node-addon-api.mjs), a clone has the dev dependency.
+        '<!(node -p "require(\'fs\').existsSync(\'vendor\') ? \'vendor/node-addon-api\' : require(\'node-addon-api\').include_dir")',
         'src',
       ],
       'defines': [

@@ -44,7 +44,7 @@ function borrowDgram(socket: dgram.Socket): Transport {
     () => unref.call(socket),
   )
   if (descriptor === undefined) throw invalidState('The dgram socket has no handle in this thread')
-  if (descriptor === null) throw invalidState('The dgram socket is not bound')
+  if (descriptor === null) throw invalidState("The dgram socket is not bound; wait for 'listening'")
   // Again behind the message's own code (getters, proxies), which can close the socket.
   const transport = borrowEndpoint(descriptor, 'sendmsg', () => {
     checkRunning(socket)

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { badPort, bufferOutOfBounds, invalidArgType, isConnected } from './errors'
-import { checkInteger, checkString } from './validate'
+import { badBufferSize, badPort, bufferOutOfBounds, invalidArgType, isConnected } from './errors'
+import { checkString } from './validate'
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 
@@ -24,7 +24,7 @@ export function parseSendArguments(args: readonly unknown[], connected: boolean)
 
   const sliced = connected ? typeof second === 'number' : isGiven(third) || isGiven(fourth)
   const data = sliced ? [slice(message, first, second)] : listOf(message)
-  const port = sliced ? third : connected ? first : first
+  const port = sliced ? third : first
   const address = sliced ? fourth : second
   if (connected) {
     if (isGiven(port) || isGiven(address)) throw isConnected()
@@ -107,6 +107,6 @@ export function parseConnectArguments(args: readonly unknown[]): BindArguments {
 }
 
 export function checkBufferSize(size: unknown): number {
-  checkInteger(size, 'size', 1, 0x7fffffff)
+  if (typeof size !== 'number' || size >>> 0 !== size) throw badBufferSize()
   return size
 }

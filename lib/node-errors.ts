@@ -175,15 +175,6 @@ export function badPort(name: string, value: unknown, allowZero = true): Coded<R
   return make(NodeRangeError, 'ERR_SOCKET_BAD_PORT', message, badPort)
 }
 
-/** TypeError `ERR_MISSING_ARGS`. */
-export function missingArgs(...names: [string, ...string[]]): Coded<TypeError> {
-  const message = `The ${list(
-    names.map((name) => `"${name}"`),
-    'and',
-  )} argument${names.length > 1 ? 's' : ''} must be specified`
-  return make(NodeTypeError, 'ERR_MISSING_ARGS', message, missingArgs)
-}
-
 /** Error `ERR_INVALID_STATE`. */
 export function invalidState(message: string): Coded {
   return make(NodeError, 'ERR_INVALID_STATE', `Invalid state: ${message}`, invalidState)

@@ -1,5 +1,5 @@
 import type { MessageInfo, OutgoingMessage } from './types'
-import { checkObject } from './validate'
+import { checkObject, checkString } from './validate'
 
 const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i
 
@@ -12,6 +12,7 @@ export function replyTo(
 ): Pick<OutgoingMessage, 'address' | 'port' | 'source' | 'interface'> {
   checkObject(info, 'info')
   const { address, port, destination, cast } = info
+  checkString(address, 'info.address')
   const reply: Pick<OutgoingMessage, 'address' | 'port' | 'source' | 'interface'> = { address }
   if (port !== 0) reply.port = port
   if (destination !== undefined && (cast === undefined || cast === 'unicast')) reply.source = destination

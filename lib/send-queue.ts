@@ -196,7 +196,7 @@ export class SendQueue {
           if (from === block.count) continue
           if (submitted.status !== 0) {
             if (taken > 0 && createWaiter === undefined) return taken
-            throw failedAfter(taken, fromNative(submitted.status, 'sendmmsg', block.places[from]))
+            throw Object.assign(fromNative(submitted.status, 'sendmmsg', block.places[from]), { sent: taken })
           }
           wait = submitted.wait
           if (createWaiter === undefined && block.slots.progress(from) > 0) {
@@ -269,7 +269,7 @@ export class SendQueue {
       if (waiter === undefined || waiter === last) continue
       last = waiter
       waiter.left = 0
-      waiter.failed(failedAfter(waiter.taken, error(waiter.syscall)))
+      waiter.failed(failedAfter(waiter, error(waiter.syscall)))
     }
   }
 
@@ -401,7 +401,7 @@ export class SendQueue {
 
   private fail(waiter: Waiter, error: Error): void {
     this.remove(waiter)
-    waiter.failed(failedAfter(waiter.taken, error))
+    waiter.failed(failedAfter(waiter, error))
   }
 
   private compact(): void {
@@ -502,6 +502,7 @@ function loadRecords(records: readonly (Uint8Array | undefined)[], count: number
   }
 }
 
-function failedAfter<E extends Error>(sent: number, error: E): E {
-  return Object.assign(error, { sent })
+/** The error of a batch tells how many of its messages went before. */
+export function failedAfter(waiter: Waiter, error: Error): Error {
+  return waiter.syscall === 'sendmmsg' ? Object.assign(error, { sent: waiter.taken }) : error
 }

@@ -57,11 +57,17 @@ import {
 
 /** The events of a socket, as dgram has them, and `'messages'`: all that came with one system call. */
 export interface SocketEvents {
+  /** One datagram. */
   message: [data: Buffer, info: MessageInfo]
+  /** All that came with one system call, before the same as single `'message'` events. */
   messages: [messages: Message[]]
+  /** Bound, and reading. */
   listening: []
+  /** Connected. */
   connect: []
+  /** Closed; nothing more comes. */
   close: []
+  /** What went wrong outside of any call. */
   error: [error: Error]
 }
 
@@ -85,8 +91,9 @@ export const transportOf = Symbol('transport')
 export const checkPull = Symbol('checkPull')
 
 /**
- * A datagram socket that sends and receives control data. It has what `dgram.Socket` has, under the same names, and
- * the functions of this package as methods. Made by `createSocket`.
+ * A datagram socket that sends and receives control data, in the shape of `dgram.Socket`: what it has of that stands
+ * under the same names; multicast membership and its kin are to come. The functions of this package are its methods,
+ * too. Made by `createSocket`.
  */
 export class Socket extends EventEmitter<SocketEvents> {
   /** @internal */
@@ -248,6 +255,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     return this
   }
 
+  /** Lets the process end although the socket is open. */
   unref(): this {
     if (!this.closed) this[transportOf].hold(false)
     return this
@@ -273,6 +281,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     return this.getOption(Option.receiveBuffer)
   }
 
+  /** SO_RCVBUF, in bytes. @throws ERR_SOCKET_BAD_BUFFER_SIZE; SocketError setsockopt */
   setRecvBufferSize(size: number): void {
     this.setOption(Option.receiveBuffer, checkBufferSize(size))
   }
@@ -282,6 +291,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     return this.getOption(Option.sendBuffer)
   }
 
+  /** SO_SNDBUF, in bytes. @throws ERR_SOCKET_BAD_BUFFER_SIZE; SocketError setsockopt */
   setSendBufferSize(size: number): void {
     this.setOption(Option.sendBuffer, checkBufferSize(size))
   }
@@ -289,6 +299,13 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** SO_BROADCAST: whether datagrams may go to broadcast addresses. */
   setBroadcast(on: boolean): void {
     this.setOption(Option.broadcast, on ? 1 : 0)
+  }
+
+  /** IP_TTL or IPV6_UNICAST_HOPS: the hop limit of unicast datagrams that give none, 1 to 255. */
+  setTTL(ttl: number): number {
+    checkInteger(ttl, 'ttl', 1, 255)
+    this.setOption(Option.hopLimit, ttl)
+    return ttl
   }
 
   /** Bytes that wait to be sent. */
@@ -314,8 +331,9 @@ export class Socket extends EventEmitter<SocketEvents> {
   // --- sending ----------------------------------------------------------------------------------
 
   /**
-   * Sends a message, or in dgram's own forms a buffer. What goes wrong later is told to the callback; without one it is
-   * not told, as in dgram. @throws what `sendmsg` rejects with for bad arguments
+   * Sends a message, or in dgram's own forms a buffer. What the system refuses is told to the callback; without one it
+   * is not told, as in dgram.
+   * @throws what `sendmsg` rejects with before anything is sent: bad arguments, and ENOTSUP
    */
   send(message: OutgoingMessage, callback?: SendCallback): void
   send(data: SendData | readonly SendData[], port?: number, address?: string, callback?: SendCallback): void
@@ -326,6 +344,12 @@ export class Socket extends EventEmitter<SocketEvents> {
   send(data: SendData, offset: number, length: number, callback?: SendCallback): void
   send(...args: unknown[]): void {
     this.checkRunning()
+    if (this.bindState === 'binding') {
+      this.once('listening', () => {
+        this.sendLater(args)
+      })
+      return
+    }
     const [first, second] = args
     if (typeof first === 'object' && first !== null && !Array.isArray(first) && !ArrayBuffer.isView(first)) {
       if (second !== undefined) checkFunction(second, 'callback')
@@ -338,21 +362,24 @@ export class Socket extends EventEmitter<SocketEvents> {
       this.sendAndTell({ data }, callback)
       return
     }
-    if (this.bindState === 'binding') {
-      this.once('listening', () => {
-        this.send(data, port, address, callback)
-      })
+    const host = address ?? (this.facts.family === 4 ? '127.0.0.1' : '::1')
+    const sendTo = (literal: string): void => {
+      this.sendAndTell({ data, address: literal, port: this.facts.raw ? undefined : port }, callback)
+    }
+    if (parseAddress(host) !== undefined) {
+      sendTo(host)
       return
     }
-    const host = address ?? (this.facts.family === 4 ? '127.0.0.1' : '::1')
-    resolve(host, this.facts.family, this.lookup, (error, literal) => {
-      if (error === null && !this.closed) {
-        this.sendAndTell({ data, address: literal, port: this.facts.raw ? undefined : port }, callback)
-      } else if (callback !== undefined) {
-        process.nextTick(callback, error ?? notRunning(), 0)
-      } else if (error !== null) {
-        process.nextTick(() => this.emit('error', error))
+    resolve(host, this.facts.family, this.lookup, (failure, literal) => {
+      let error = failure
+      try {
+        if (error === null) sendTo(literal)
+      } catch (thrown) {
+        error = thrown as Error
       }
+      if (error === null) return
+      if (callback !== undefined) process.nextTick(callback, error, 0)
+      else if (!this.closed) process.nextTick(() => this.emit('error', error))
     })
   }
 
@@ -596,8 +623,19 @@ export class Socket extends EventEmitter<SocketEvents> {
     if (status !== 0) throw fromNative(status, 'setsockopt')
   }
 
+  /** What was given to send() before the address to bind to was looked up. */
+  private sendLater(args: unknown[]): void {
+    try {
+      ;(this.send as (...given: unknown[]) => void).apply(this, args)
+    } catch (error) {
+      const last = args.at(-1)
+      if (typeof last === 'function') (last as SendCallback)(error as Error, 0)
+      else this.emit('error', error as Error)
+    }
+  }
+
   private sendAndTell(message: OutgoingMessage, callback: SendCallback | undefined): void {
-    const sent = this[transportOf].sendmsg(message)
+    const sent = this[transportOf].startSendmsg(message)
     if (callback === undefined) {
       sent.catch(noop)
       return

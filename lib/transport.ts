@@ -1,10 +1,19 @@
 import { onAbort } from './aborts'
-import { Option, Readiness, report, type Endpoint } from './binding'
+import { binding, Option, Readiness, report, type Endpoint } from './binding'
 import type { ParsedAddress } from './address'
 import type { SendContext } from './encode'
-import { abortError, canceled, featureUnavailable, fromNative, invalidArgType, notRunning, timedOut } from './errors'
+import {
+  abortError,
+  canceled,
+  featureUnavailable,
+  fromNative,
+  invalidArgType,
+  notRunning,
+  SocketError,
+  timedOut,
+} from './errors'
 import { receiveInto, shorten, type ReceiveStyle } from './receive'
-import { SendQueue, Waiter } from './send-queue'
+import { failedAfter, SendQueue, Waiter } from './send-queue'
 import { receiveSlots } from './slots'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
 import { readWaitOptions, type Room } from './validate'
@@ -14,6 +23,8 @@ export interface SocketFacts extends SendContext {
   peer: ParsedAddress | undefined
   local: ParsedAddress | undefined
 }
+
+const { slotCount } = binding.layout
 
 /** Not 0: libuv has stopped to watch, and our side must hear of it, too. */
 const UNKNOWN = -1
@@ -65,7 +76,7 @@ class SendWaiter extends Waiter {
     this.pending = new Pending(options, syscall, (error) => {
       // Of a train that goes on, and nothing behind it, there is nothing to give up.
       if (queue.giveUp(this) === 0) this.done()
-      else this.failed(Object.assign(error, { sent: this.taken }))
+      else this.failed(failedAfter(this, error))
     })
   }
 
@@ -97,6 +108,8 @@ export class Transport {
   /** Called when the socket is readable and nobody pulls. */
   onReadable: (() => void) | undefined
   private receivers: Receiver[] = []
+  /** The native error, negated, that came behind what is ready. */
+  private failure = 0
   private watched = 0
   /** While nothing is read because of an error that stays. */
   private rest: NodeJS.Timeout | undefined
@@ -138,6 +151,29 @@ export class Transport {
       const sent = queue.sendOne(message, this.prepare, () => new SendWaiter('sendmsg', queue, wait, resolve, reject))
       if (sent !== null) resolve(sent)
     })
+  }
+
+  /** As sendmsg, but what is wrong with the message is thrown at once; only what the system says is a rejection. */
+  startSendmsg(message: OutgoingMessage): Promise<number> {
+    const { queue } = this
+    let resolve!: (bytes: number) => void
+    let reject!: (error: Error) => void
+    const later = new Promise<number>((settle, fail) => {
+      resolve = settle
+      reject = fail
+    })
+    try {
+      const sent = queue.sendOne(
+        message,
+        this.prepare,
+        () => new SendWaiter('sendmsg', queue, undefined, resolve, reject),
+      )
+      if (sent !== null) resolve(sent)
+    } catch (error) {
+      if (!(error instanceof SocketError) || error.nativeCode === undefined) throw error
+      reject(error)
+    }
+    return later
   }
 
   sendmmsg(messages: readonly OutgoingMessage[], options?: WaitOptions): Promise<number> {
@@ -291,12 +327,24 @@ export class Transport {
     }
   }
 
+  /** Receives until there is as much as `room` asks for, or nothing more. */
   private fill(room: Room, syscall: string): void {
-    if (this.ready.length > 0) return
-    let status = receiveInto(this.ready, this.endpoint, room, this.style)
-    // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
-    if (status < 0 && this.facts.peer === undefined) status = receiveInto(this.ready, this.endpoint, room, this.style)
-    if (status < 0) throw fromNative(status, syscall)
+    const { ready } = this
+    if (ready.length > 0) return
+    let status = this.failure
+    this.failure = 0
+    for (let before = -1; status === 0 && ready.length > before && ready.length < room.count;) {
+      before = ready.length
+      const rest = { ...room, count: room.count - before }
+      status = receiveInto(ready, this.endpoint, rest, this.style)
+      // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
+      if (status < 0 && this.facts.peer === undefined) status = receiveInto(ready, this.endpoint, rest, this.style)
+      if (rest.count <= slotCount) break
+    }
+    if (status === 0) return
+    // What came before it goes first.
+    if (ready.length > 0) this.failure = status
+    else throw fromNative(status, syscall)
   }
 
   private takeReceived(room: Room): Message[] {

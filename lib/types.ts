@@ -8,8 +8,11 @@ export type Family = 'IPv4' | 'IPv6'
  * platform's own numbers, `data` is the payload in the platform's own layout.
  */
 export interface ControlMessage {
+  /** `cmsg_level`: SOL_SOCKET, IPPROTO_IP, … */
   level: number
+  /** `cmsg_type`. */
   type: number
+  /** The payload, without the header. */
   data: Uint8Array
 }
 
@@ -53,6 +56,7 @@ export interface OutgoingMessage {
   segmentSize?: number | undefined
   /** When the kernel shall send it, in ns on the clock of `process.hrtime.bigint()` (SO_TXTIME). Needs `createSocket({ sendTime: true })`. */
   sendTime?: bigint | undefined
+  /** Flags of this call (MSG_*). */
   flags?: SendFlags | undefined
   /** Raw control messages, appended after the typed ones. */
   control?: readonly ControlMessage[] | undefined
@@ -62,6 +66,7 @@ export interface OutgoingMessage {
 export interface MessageInfo {
   /** Who sent it. An IPv6 link-local address carries its scope (`fe80::1%eth0`); IPv4 is plain on a dual-stack socket, too. */
   address: string
+  /** Of `address`: IPv4 also on a dual-stack socket. */
   family: Family
   /** The sender's port; 0 on raw sockets. */
   port: number
@@ -71,11 +76,15 @@ export interface MessageInfo {
   destination: string | undefined
   /** The index of the interface that it came in on. */
   interface: number | undefined
+  /** Whether `destination` is ours alone, a group's, or everybody's. */
   cast: 'unicast' | 'multicast' | 'broadcast' | undefined
   /** The whole TOS or traffic class octet. */
   trafficClass: number | undefined
+  /** Its lower two bits (RFC 3168). */
   ecn: number | undefined
+  /** Its upper six bits (RFC 2474). */
   dscp: number | undefined
+  /** TTL or hop limit that it arrived with. */
   hopLimit: number | undefined
   /** When the kernel received it, in ns since the epoch. */
   timestamp: bigint | undefined
@@ -91,6 +100,7 @@ export interface MessageInfo {
 
 /** What the pull functions give: the data with all that is known of it. */
 export interface Message extends MessageInfo {
+  /** Its memory is shared with messages that came beside it: at most 64 kB, below 512 bytes at most 8 kB. */
   data: Buffer
 }
 
@@ -109,6 +119,7 @@ export type ReceiveInfoName =
 
 /** Last argument of the functions that wait. */
 export interface WaitOptions {
+  /** Rejects with an `AbortError` when it aborts; what still waits is then never sent. */
   signal?: AbortSignal | undefined
   /** Milliseconds; `ETIMEDOUT` after that. What SO_SNDTIMEO and SO_RCVTIMEO are for. */
   timeout?: number | undefined
@@ -122,32 +133,44 @@ export interface ReceiveRoom {
   controlLength?: number | undefined
 }
 
+/** Options of `recvmsg`. */
 export interface ReceiveOptions extends WaitOptions, ReceiveRoom {}
 
+/** Options of `tryRecvmmsg`. */
 export interface ReceiveManyRoom extends ReceiveRoom {
   /** At most this many messages, 1 to 1024; default 32. */
   count?: number | undefined
 }
 
+/** Options of `recvmmsg`. */
 export interface ReceiveManyOptions extends WaitOptions, ReceiveManyRoom {}
 
+/** UDP as in dgram; raw sockets need a `protocol`, and usually privileges (raw(7)). */
 export type SocketType = 'udp4' | 'udp6' | 'raw4' | 'raw6'
 
 /** Options of `createSocket`, under the names that `dgram.createSocket` has for them where it has them. */
 export interface SocketOptions {
+  /** The kind of socket; `udp6` is dual-stack unless `ipv6Only`. */
   type: SocketType
+  /** Others may bind to the same address, too (SO_REUSEADDR; SO_REUSEPORT on macOS and FreeBSD, as in dgram). */
   reuseAddr?: boolean | undefined
+  /** Several sockets share a port, and the kernel spreads what comes over them (SO_REUSEPORT of Linux). */
   reusePort?: boolean | undefined
+  /** No IPv4 on this `udp6` socket (IPV6_V6ONLY). */
   ipv6Only?: boolean | undefined
+  /** SO_RCVBUF, in bytes. */
   recvBufferSize?: number | undefined
+  /** SO_SNDBUF, in bytes. */
   sendBufferSize?: number | undefined
+  /** In place of dns.lookup, for names in dgram's forms of bind, connect and send. */
   lookup?: LookupFunction | undefined
+  /** Closes the socket when it aborts. */
   signal?: AbortSignal | undefined
   /** The IP protocol number of a raw socket, 0 to 255. */
   protocol?: number | undefined
   /** What the kernel is asked to tell of each datagram. Default: destination, interface, cast, trafficClass. */
   receiveInfo?: readonly ReceiveInfoName[] | undefined
-  /** Read only for `recvmsg`, `recvmmsg`, their `try` twins and `for await`. */
+  /** No `'message'` events, and nothing is read ahead: read only for `recvmsg`, `recvmmsg`, their `try` twins and `for await`. */
   pull?: boolean | undefined
   /**
    * Let the kernel coalesce trains of datagrams on receipt (UDP_GRO, UDP_RECV_MAX_COALESCED_SIZE); they are split again
@@ -172,11 +195,13 @@ export type LookupFunction = (
 /** What this kernel does with a field: honours it itself, we emulate it, or it can't be had. */
 export type Support = 'kernel' | 'emulated' | false
 
+/** The same field in both families; IPv4 on a dual-stack socket is IPv4. */
 export interface FamilySupport {
   IPv4: Support
   IPv6: Support
 }
 
+/** The fields of a message that kernels differ in. */
 export type SendField =
   | 'source'
   | 'interface'

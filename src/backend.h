@@ -1,13 +1,10 @@
 // The contract that src-posix and src-win each implement. Nothing outside of them knows a platform.
 //
-// Sending never blocks. When the kernel has no room a backend says what to wait for
-// (Outcome::wait), and kWaiting, from platform.h, says who waits:
-//   Waiting::kReadiness   the message stays queued in lib/, the loop watches the descriptor, and
-//   the
-//                         whole message is tried again (POSIX);
-//   Waiting::kCompletion  the message is handed to the backend with StartSend(), which copies data,
-//                         name and control into the operation's own block and settles it once, on
-//                         the loop's thread, by its completion (Windows, overlapped).
+// Sending never blocks. When the kernel has no room, SendOutcome::wait says what to wait for, and
+// kWaiting, from platform.h, says who waits. With readiness (POSIX) the message stays queued in
+// lib/, the loop watches the descriptor, and the whole message is tried again. With completion
+// (Windows, overlapped) the message is handed over with StartSend(), which copies data, name and
+// control into the operation's own block and settles it once, on the loop's thread.
 #ifndef SENDMSG_SRC_BACKEND_H_
 #define SENDMSG_SRC_BACKEND_H_
 

@@ -1,7 +1,7 @@
 // The memory that both sides of the boundary share: what TypeScript writes and C++ reads for each
 // message to send, and the reverse on receive. This is the one place that says how it is laid out:
 // the tables below become the structs here and, through LayoutOf() in addon.cc, the offsets that
-// lib/slot.ts works with. Numbers are in the machine's byte order, addresses in network order.
+// lib/slots.ts works with. Numbers are in the machine's byte order, addresses in network order.
 #ifndef SENDMSG_SRC_SLOT_H_
 #define SENDMSG_SRC_SLOT_H_
 
@@ -132,7 +132,7 @@ constexpr size_t RecordSpace(size_t length) {
   return sizeof(ControlRecord) + ((length + 7) & ~static_cast<size_t>(7));
 }
 
-// What to wait for when the kernel has no room (design: Waiting).
+// What to wait for when the kernel has no room.
 enum Wait : int32_t {
   kDontWait = 0,
   kForRoom = 1,     // EAGAIN: writable will tell (readiness), or the completion (overlapped)

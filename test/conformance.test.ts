@@ -73,6 +73,7 @@ const joined = (messages: readonly { data: Buffer }[]): Buffer => Buffer.concat(
 
 const { platform } = process
 const can = capabilities()
+const x = Buffer.from('x')
 const noSend = (field: SendField, family: 'IPv4' | 'IPv6'): string | false =>
   can.send[field][family] === false && `${platform} cannot send ${field} over ${family}`
 const noReceive = (field: ReceiveInfoName, family: 'IPv4' | 'IPv6'): string | false =>
@@ -1255,6 +1256,78 @@ t.test('the life of a socket', async (t) => {
 
   t.throws(() => createSocket('udp5' as SocketType), { code: 'ERR_SOCKET_BAD_TYPE' })
   t.throws(() => createSocket({ type: 'raw4' }), { code: 'ERR_INVALID_ARG_TYPE' }, 'a raw socket has a protocol')
+
+  t.test('send with a message throws what is wrong with it, and tells what the system says', async (t) => {
+    const receiver = await bound(t, { type: 'udp4', pull: true }, '127.0.0.1')
+    const socket = await bound(t, { type: 'udp4' })
+    const { port } = receiver.address()
+    const at = { address: '127.0.0.1', port }
+    const wrong = (message: object): (() => void) => {
+      return () => {
+        socket.send(message as OutgoingMessage)
+      }
+    }
+    t.throws(wrong({ data: 'text', ...at }), { code: 'ERR_INVALID_ARG_TYPE' })
+    t.throws(wrong({ data: x, adress: '127.0.0.1', port }), { code: 'ERR_INVALID_ARG_TYPE' })
+    t.throws(wrong({ data: x, ...at, hopLimit: 0 }), { code: 'ERR_OUT_OF_RANGE' })
+    if (!can.flags.oob) t.throws(wrong({ data: x, ...at, flags: { oob: true } }), { code: 'ENOTSUP' })
+    const tooLong = { data: bytes(70_000), ...at }
+    socket.send(tooLong)
+    t.match(await new Promise((done) => socket.send(tooLong, done)), { code: 'EMSGSIZE', syscall: 'sendmsg' })
+    socket.send({ data: x, ...at })
+    t.same((await receiver.recvmsg()).data, x, 'and nothing else came')
+    t.equal(receiver.tryRecvmsg(), null)
+  })
+
+  t.test('what is sent while bind looks up a name goes out afterwards', async (t) => {
+    const receiver = await bound(t, { type: 'udp4', pull: true }, '127.0.0.1')
+    const { port } = receiver.address()
+    const socket = open(t, {
+      type: 'udp4',
+      lookup: (_host, _options, done) => setImmediate(done, null, '127.0.0.1', 4),
+    })
+    socket.bind(0, 'a.name')
+    socket.send({ data: Buffer.from('message'), address: '127.0.0.1', port })
+    socket.send('buffer', port, '127.0.0.1')
+    const wrong = new Promise((done) => {
+      socket.send({ data: x, address: '127.0.0.1', port: 0 }, done)
+    })
+    t.match(await wrong, { code: 'ERR_SOCKET_BAD_PORT' })
+    t.same(
+      (await receive(receiver, 'recvmsg', 2)).map(({ data }) => data.toString()),
+      ['message', 'buffer'],
+    )
+  })
+
+  t.test('recvmmsg takes as many as it is asked for', async (t) => {
+    const receiver = await bound(t, { type: 'udp4', pull: true }, '127.0.0.1')
+    const sender = await bound(t, { type: 'udp4' })
+    const { port } = receiver.address()
+    const numbered = Array.from({ length: 150 }, (_, index) => Buffer.from(String(index)))
+    await sender.sendmmsg(numbered.map((data) => ({ data, address: '127.0.0.1', port })))
+    const messages = receiver.tryRecvmmsg({ count: 130 })
+    t.same(
+      messages.map(({ data }) => data),
+      numbered.slice(0, 130),
+    )
+    t.equal(receiver.tryRecvmmsg({ count: 1024 }).length, 20)
+    t.same(receiver.tryRecvmmsg({ count: 1024 }), [])
+  })
+
+  t.test('setTTL holds for datagrams that give no hop limit', async (t) => {
+    const receiver = await bound(t, { type: 'udp4', pull: true, receiveInfo: ['hopLimit'] }, '127.0.0.1')
+    const socket = await bound(t, { type: 'udp4' })
+    const at = { data: x, address: '127.0.0.1', port: receiver.address().port }
+    t.equal(socket.setTTL(7), 7)
+    await socket.sendmsg(at)
+    await socket.sendmsg({ ...at, hopLimit: 9 })
+    t.same(
+      (await receive(receiver, 'recvmsg', 2)).map(({ hopLimit }) => hopLimit),
+      [7, 9],
+    )
+    t.throws(() => socket.setTTL(0), { code: 'ERR_OUT_OF_RANGE' })
+    t.throws(() => socket.setRecvBufferSize(-1), { code: 'ERR_SOCKET_BAD_BUFFER_SIZE' })
+  })
 
   t.test('a message is sent in the tick of the call', async (t) => {
     const receiver = await bound(t, { type: 'udp4', pull: true }, '127.0.0.1')
