@@ -1,10 +1,9 @@
 // The contract that src-posix and src-win each implement. Nothing outside of them knows a platform.
 //
 // Sending never blocks. When the kernel has no room a backend says what to wait for
-// (Outcome::wait), and kWaiting, from platform.h, says who waits:
+// (SendOutcome::wait), and kWaiting, from platform.h, says who waits:
 //   Waiting::kReadiness   the message stays queued in lib/, the loop watches the descriptor, and
-//   the
-//                         whole message is tried again (POSIX);
+//                         the message is tried again (POSIX);
 //   Waiting::kCompletion  the message is handed to the backend with StartSend(), which copies data,
 //                         name and control into the operation's own block and settles it once, on
 //                         the loop's thread, by its completion (Windows, overlapped).
@@ -31,6 +30,7 @@ struct SocketState {
   bool raw = false;
   bool owned = false;         // ours: options may be set, the descriptor is closed with it
   bool segmentation = false;  // trains go to the kernel whole
+  SocketCalls calls;          // the backend's own
 };
 
 // An address as both sides of the boundary see it: IPv4-mapped addresses are IPv4.
@@ -131,10 +131,26 @@ int WatchInit(uv_loop_t* loop, uv_poll_t* handle, Descriptor descriptor, bool ow
 
 // Completion; only where kWaiting is kCompletion.
 class PendingSend;
+
+struct StartOutcome {
+  Status status = 0;
+  // kDontWait: it was started, and others can be started behind it. kForRoom: it was started, and
+  // nothing may follow until it is settled (a train). kForBuffers, kForTurn: it was not started.
+  Wait wait = kDontWait;
+};
+
+// Told once, on the loop's thread, of what was started. `sent`: bytes that the kernel took.
 using SettleSend = void (*)(void* context, Status status, uint32_t sent);
-Status StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
-                 uv_loop_t* loop, SettleSend settle, void* context, PendingSend** pending);
+
+// Starts to send what Send() had no room for. `state` must be there until it is settled or
+// cancelled.
+StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+                       uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
+                       PendingSend** pending);
+// Its completion still decides, and is told. Before the socket is closed.
 void CancelSend(PendingSend* pending);
+// Whether it keeps the event loop alive, as it does from the start.
+void HoldSend(PendingSend* pending, bool on);
 
 }  // namespace datagram
 
