@@ -2,7 +2,7 @@ import { onAbort } from './aborts'
 import { Option, Readiness, report, type Endpoint } from './binding'
 import type { ParsedAddress } from './address'
 import type { SendContext } from './encode'
-import { abortError, canceled, featureUnavailable, fromNative, invalidArgType, notRunning, timedOut } from './errors'
+import { abortError, canceled, featureUnavailable, fromNative, fromTransfer, invalidArgType, notRunning, timedOut } from './errors'
 import { receiveInto, shorten, type ReceiveStyle } from './receive'
 import { SendQueue, Waiter } from './send-queue'
 import { receiveSlots } from './slots'
@@ -63,9 +63,7 @@ class SendWaiter extends Waiter {
     super()
     this.taken = taken
     this.pending = new Pending(options, syscall, (error) => {
-      // Of a train that goes on, and nothing behind it, there is nothing to give up.
-      if (queue.giveUp(this) === 0) this.done()
-      else this.failed(Object.assign(error, { sent: this.taken }))
+      queue.giveUp(this, error)
     })
   }
 
@@ -237,6 +235,10 @@ export class Transport {
     if (status !== 0) throw fromNative(status, 'poll')
   }
 
+  onSettled(operation: number, status: number, sent: number): void {
+    this.queue.settled(operation, status, sent)
+  }
+
   onReady(status: number, events: number): void {
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
@@ -294,7 +296,7 @@ export class Transport {
       let status = receiveInto(this.ready, this.endpoint, room, this.style)
       // What an earlier datagram of an unconnected socket met is nobody's answer (rule 6); it is told once.
       if (status < 0 && this.facts.peer === undefined) status = receiveInto(this.ready, this.endpoint, room, this.style)
-      if (status < 0) throw fromNative(status, syscall)
+      if (status < 0) throw fromTransfer(status, syscall, this.facts.peer !== undefined)
     }
     const messages = this.ready.splice(0, room.count)
     if (this.style.splits) for (const message of messages) shorten(message, room.length)

@@ -19,10 +19,11 @@ bool WouldBlock(const SocketState& state, SHORT events) {
 Status ReceiveOne(const SocketState& state, MessageHeader& header) {
   const DWORD room = header.message.lpBuffers[0].len;
   if (WouldBlock(state, POLLRDNORM)) return -WSAEWOULDBLOCK;
-  const Status status =
-      StatusOf(state.calls.receive(state.descriptor, &header.message, &header.size, nullptr, nullptr));
+  const Status status = StatusOf(
+      state.calls.receive(state.descriptor, &header.message, &header.size, nullptr, nullptr));
   if (status != -WSAEMSGSIZE) return status;
-  // Data or control data did not fit; what did fit was delivered. Wine tells neither the flag nor the count.
+  // Data or control data did not fit; what did fit was delivered. Wine tells neither the flag nor
+  // the count.
   if ((header.message.dwFlags & (MSG_TRUNC | MSG_CTRUNC)) == 0) header.message.dwFlags |= MSG_TRUNC;
   if (header.size == 0 && IsTruncated(header)) header.size = room;
   return 0;

@@ -131,8 +131,7 @@ bool WaitReadable(Descriptor descriptor, int milliseconds) {
 
 Status DuplicateForWatching(Descriptor descriptor, Descriptor& duplicate) {
   WSAPROTOCOL_INFOW protocol;
-  const Status status =
-      StatusOf(WSADuplicateSocketW(descriptor, GetCurrentProcessId(), &protocol));
+  const Status status = StatusOf(WSADuplicateSocketW(descriptor, GetCurrentProcessId(), &protocol));
   if (status != 0) return status;
   duplicate = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &protocol, 0,
                          kSocketFlags);

@@ -55,32 +55,45 @@ void PutTrafficClass(const SendSlot& slot, uint8_t* payload) {
 
 void PutEcn(const SendSlot& slot, uint8_t* payload) { Put<INT>(payload, slot.trafficClass & kEcn); }
 
-const SendControl kPacketInfo4 = {
-    kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-    [](const SendSlot& slot, uint8_t* payload) {
-      in_pktinfo info = {};
-      info.ipi_ifindex = slot.interfaceIndex;
-      if (slot.fields & kSource) std::memcpy(&info.ipi_addr, slot.source, 4);
-      Put(payload, info);
-    }};
-const SendControl kPacketInfo6 = {
-    kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-    [](const SendSlot& slot, uint8_t* payload) {
-      in6_pktinfo info = {};
-      info.ipi6_ifindex = slot.interfaceIndex;
-      if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
-      Put(payload, info);
-    }};
+const SendControl kPacketInfo4 = {kSource | kInterface,
+                                  kIPv4,
+                                  IPPROTO_IP,
+                                  IP_PKTINFO,
+                                  sizeof(in_pktinfo),
+                                  [](const SendSlot& slot, uint8_t* payload) {
+                                    in_pktinfo info = {};
+                                    info.ipi_ifindex = slot.interfaceIndex;
+                                    if (slot.fields & kSource)
+                                      std::memcpy(&info.ipi_addr, slot.source, 4);
+                                    Put(payload, info);
+                                  }};
+const SendControl kPacketInfo6 = {kSource | kInterface,
+                                  kIPv6,
+                                  IPPROTO_IPV6,
+                                  IPV6_PKTINFO,
+                                  sizeof(in6_pktinfo),
+                                  [](const SendSlot& slot, uint8_t* payload) {
+                                    in6_pktinfo info = {};
+                                    info.ipi6_ifindex = slot.interfaceIndex;
+                                    if (slot.fields & kSource)
+                                      std::memcpy(&info.ipi6_addr, slot.source, 16);
+                                    Put(payload, info);
+                                  }};
 const SendControl kHopLimit6 = {
-    kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(INT),
-    [](const SendSlot& slot, uint8_t* payload) { Put<INT>(payload, slot.hopLimit); }};
+    kHopLimit,    kIPv6,
+    IPPROTO_IPV6, IPV6_HOPLIMIT,
+    sizeof(INT),  [](const SendSlot& slot, uint8_t* payload) { Put<INT>(payload, slot.hopLimit); }};
 const SendControl kTos = {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(INT), PutTrafficClass};
-const SendControl kClass6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(INT),
-                             PutTrafficClass};
+const SendControl kClass6 = {kTrafficClass, kIPv6,       IPPROTO_IPV6,
+                             IPV6_TCLASS,   sizeof(INT), PutTrafficClass};
 const SendControl kEcn4 = {kTrafficClass, kIPv4, IPPROTO_IP, IP_ECN, sizeof(INT), PutEcn};
 const SendControl kEcn6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_ECN, sizeof(INT), PutEcn};
 const SendControl kSegments = {
-    kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEND_MSG_SIZE, sizeof(DWORD),
+    kSegmentSize,
+    kNoFamily,
+    IPPROTO_UDP,
+    UDP_SEND_MSG_SIZE,
+    sizeof(DWORD),
     [](const SendSlot& slot, uint8_t* payload) { Put<DWORD>(payload, slot.segmentSize); }};
 
 bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
@@ -197,8 +210,9 @@ class Probe {
 // What this Windows has: which of the ways to send and to be told the traffic class, and offload.
 class Tables {
  public:
-  Tables() : send_{kPacketInfo4, kPacketInfo6, kHopLimit6},
-             told_{kTellPacketInfo4, kTellPacketInfo6, kTellHopLimit4, kTellHopLimit6} {
+  Tables()
+      : send_{kPacketInfo4, kPacketInfo6, kHopLimit6},
+        told_{kTellPacketInfo4, kTellPacketInfo6, kTellHopLimit4, kTellHopLimit6} {
     const Probe ipv4(AF_INET);
     const Probe ipv6(AF_INET6);
     ClassBits send_class = {0, 0};

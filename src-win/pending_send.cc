@@ -80,8 +80,8 @@ class PendingSend {
     return false;
   }
 
-  void Cancel() {
-    if (state_ == nullptr) return;
+  void Cancel(bool closing) {
+    if (state_ == nullptr || (slot_.progress > 0 && !closing)) return;
     CancelIoEx(reinterpret_cast<HANDLE>(state_->descriptor), &overlapped_);
     state_ = nullptr;
   }
@@ -132,10 +132,9 @@ class PendingSend {
     overlapped_.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<ULONG_PTR>(event_) | 1);
     SetThreadpoolWait(wait_, event_, nullptr);
     DWORD sent = 0;
-    const Status status =
-        StatusOf(state_->calls.send(state_->descriptor, &message,
-                                    NativeFlags(batch.settings().flags), &sent, &overlapped_,
-                                    nullptr));
+    const Status status = StatusOf(state_->calls.send(state_->descriptor, &message,
+                                                      NativeFlags(batch.settings().flags), &sent,
+                                                      &overlapped_, nullptr));
     if (status == 0 || status == -WSA_IO_PENDING) return 0;
     SetThreadpoolWait(wait_, nullptr, nullptr);
     return status;
@@ -154,8 +153,9 @@ class PendingSend {
   // On the loop's thread.
   void Complete() {
     status_ = Result();
-    const bool again = status_ == 0 ? TakeUnitAndGoOn()
-                                    : state_ != nullptr && GoesWithoutOffload(status_, unit_, slot_);
+    const bool again = status_ == 0
+                           ? TakeUnitAndGoOn()
+                           : state_ != nullptr && GoesWithoutOffload(status_, unit_, slot_);
     if (again) {
       status_ = state_ == nullptr ? -WSA_OPERATION_ABORTED : Submit();
       if (status_ == 0) return;
@@ -209,12 +209,13 @@ StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingM
                        uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
                        PendingSend** pending) {
   StartOutcome outcome;
-  auto send = std::make_unique<PendingSend>(workspace, state, message, max_segments, settle, context);
+  auto send =
+      std::make_unique<PendingSend>(workspace, state, message, max_segments, settle, context);
   if (send->Start(loop, outcome)) *pending = send.release();
   return outcome;
 }
 
-void CancelSend(PendingSend* pending) { pending->Cancel(); }
+void CancelSend(PendingSend* pending, bool closing) { pending->Cancel(closing); }
 void HoldSend(PendingSend* pending, bool on) { pending->Hold(on); }
 
 }  // namespace datagram

@@ -147,8 +147,9 @@ using SettleSend = void (*)(void* context, Status status, uint32_t sent);
 StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
                        uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
                        PendingSend** pending);
-// Its completion still decides, and is told. Before the socket is closed.
-void CancelSend(PendingSend* pending);
+// Its completion still decides, and is told. A train whose start was taken goes on, unless the
+// socket is about to be closed.
+void CancelSend(PendingSend* pending, bool closing);
 // Whether it keeps the event loop alive, as it does from the start.
 void HoldSend(PendingSend* pending, bool on);
 

@@ -157,7 +157,9 @@ Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
 Status Endpoint::Shut() {
   CloseWatcher();
   if constexpr (kWaiting == Waiting::kCompletion) {
-    for (const auto& [number, operation] : operations_) datagram::CancelSend(operation->pending);
+    for (const auto& [number, operation] : operations_) {
+      datagram::CancelSend(operation->pending, true);
+    }
   }
   if (descriptor_ == kInvalidDescriptor) return 0;
   const Status status = state_.owned ? CloseDescriptor(descriptor_) : 0;
@@ -350,8 +352,8 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
   if constexpr (kWaiting == Waiting::kCompletion) {
     if (!ReadMessages(info, 1, info[1])) return {};
     Instance& instance = *instance_;
-    auto operation = std::make_unique<Operation>(
-        Operation{instance_, this, Unsigned(info, 0), nullptr});
+    auto operation =
+        std::make_unique<Operation>(Operation{instance_, this, Unsigned(info, 0), nullptr});
     const StartOutcome outcome = datagram::StartSend(
         *instance.workspace, state_, instance.messages[0], instance.max_segments, instance.loop,
         OnSettled, operation.get(), &operation->pending);
@@ -373,7 +375,7 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
 Napi::Value Endpoint::CancelSend(const Napi::CallbackInfo& info) {
   if constexpr (kWaiting == Waiting::kCompletion) {
     const auto found = operations_.find(Unsigned(info, 0));
-    if (found != operations_.end()) datagram::CancelSend(found->second->pending);
+    if (found != operations_.end()) datagram::CancelSend(found->second->pending, false);
   }
   return Number(info, 0);
 }

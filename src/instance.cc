@@ -26,7 +26,8 @@ const char* Instance::Attach(const Napi::CallbackInfo& info) {
   }
   uint8_t* data[kMemoryCount];
   for (size_t index = 0; index < kMemoryCount; index++) {
-    if (!info[index].IsArrayBuffer()) return "initialize() takes six ArrayBuffers and two functions";
+    if (!info[index].IsArrayBuffer())
+      return "initialize() takes six ArrayBuffers and two functions";
     for (size_t other = 0; other < index; other++) {
       if (info[index].StrictEquals(info[other]))
         return "initialize() takes six different ArrayBuffers";
