@@ -139,19 +139,24 @@ static int WSAAPI send_message(SOCKET socket, LPWSAMSG message, DWORD flags, LPD
                    message->namelen, overlapped, routine);
 }
 
-// Options that Windows has and Wine has not.
-static int is_offload(int level, int option) { return level == IPPROTO_UDP && option == SEND_MSG_SIZE; }
+// Options that Windows has and Wine has not. SENDMSG_HOOK_ECN=1 models a Windows that sends the ECN half alone.
+static int has_option(int level, int option) {
+  static int ecn_alone = -1;
+  if (ecn_alone < 0) ecn_alone = GetEnvironmentVariableW(L"SENDMSG_HOOK_ECN", NULL, 0) > 0;
+  if (level == IPPROTO_UDP) return option == SEND_MSG_SIZE;
+  if (level == IPPROTO_IPV6 && option == IPV6_TCLASS) return !ecn_alone;
+  return (level == IPPROTO_IP || level == IPPROTO_IPV6) && option == EXPLICIT_CONGESTION && ecn_alone;
+}
 
 static int WSAAPI get_option(SOCKET socket, int level, int option, char* value, int* length) {
-  if (!is_offload(level, option)) return getsockopt(socket, level, option, value, length);
+  if (!has_option(level, option)) return getsockopt(socket, level, option, value, length);
   memset(value, 0, sizeof(DWORD));
   *length = sizeof(DWORD);
   return 0;
 }
 
 static int WSAAPI set_option(SOCKET socket, int level, int option, const char* value, int length) {
-  if (!is_offload(level, option)) return setsockopt(socket, level, option, value, length);
-  return 0;
+  return has_option(level, option) ? 0 : setsockopt(socket, level, option, value, length);
 }
 
 #define JUMP_SIZE 12
