@@ -14,9 +14,10 @@ uint8_t* ControlRoom(Workspace& workspace, uint32_t index) {
 void Prepare(Workspace& workspace, const ReceiveArea& area, uint32_t index, size_t length,
              size_t control_length) {
   workspace.pieces[index] = MakeBuffer(area.data + index * area.data_stride, length);
+  const size_t control_room = kControlCanBeCut ? control_length : kReceiveControlRoom;
   SetMessage(workspace.headers[index], &workspace.names[index].any, sizeof workspace.names[index],
              &workspace.pieces[index], 1,
-             control_length == 0 ? nullptr : ControlRoom(workspace, index), control_length);
+             control_room == 0 ? nullptr : ControlRoom(workspace, index), control_room);
 }
 
 // Raw IPv4 sockets deliver the IP header (raw(7)); its length is in its first byte (RFC 791, 3.1).
@@ -27,7 +28,7 @@ uint32_t HeaderLength(const SocketState& state, const uint8_t* data, size_t size
 }
 
 void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
-              uint32_t index, size_t length, bool want_records) {
+              uint32_t index, size_t length, size_t control_length, bool want_records) {
   const MessageHeader& header = workspace.headers[index];
   ReceiveSlot& slot = area.slots[index];
   std::memset(&slot, 0, sizeof slot);
@@ -44,9 +45,13 @@ void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea&
     slot.size = static_cast<uint32_t>(length);
     slot.present |= kTruncated;
   }
-  if (IsControlTruncated(header)) slot.present |= kControlTruncated;
+  const size_t control =
+      ControlUsed(header) < control_length ? ControlUsed(header) : control_length;
+  if (IsControlTruncated(header) || control < ControlUsed(header)) {
+    slot.present |= kControlTruncated;
+  }
   slot.controlOffset = static_cast<uint32_t>(index * area.record_stride);
-  DecodeControl(ThisKernel(), ControlRoom(workspace, index), ControlUsed(header), slot,
+  DecodeControl(ThisKernel(), ControlRoom(workspace, index), control, slot,
                 want_records ? area.records + slot.controlOffset : nullptr, area.record_stride);
   if (IsMulticast(header)) slot.cast = kMulticast;
   if (IsBroadcast(header)) slot.cast = kBroadcast;
@@ -72,7 +77,7 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
     return received;
   }
   for (uint32_t index = 0; index < static_cast<uint32_t>(received); index++) {
-    Describe(workspace, state, area, index, length, want_records);
+    Describe(workspace, state, area, index, length, control_length, want_records);
   }
   return received;
 }

@@ -95,12 +95,7 @@ static int check_control(SOCKET socket, const WSAMSG* message) {
 static int is_bound(SOCKET socket) {
   SOCKADDR_INET name;
   int length = sizeof name;
-  WSAPROTOCOL_INFOW protocol;
-  int size = sizeof protocol;
-  if (getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, (char*)&protocol, &size) == 0 && protocol.iSocketType == SOCK_RAW) {
-    return 1;
-  }
-  return getsockname(socket, (struct sockaddr*)&name, &length) == 0 && name.Ipv4.sin_port != 0;
+  return getsockname(socket, (struct sockaddr*)&name, &length) == 0;
 }
 
 static int WSAAPI send_message(SOCKET socket, LPWSAMSG message, DWORD flags, LPDWORD sent, LPWSAOVERLAPPED overlapped,
