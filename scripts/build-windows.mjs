@@ -35,7 +35,9 @@ function compilerFlags({ include_dirs, defines }) {
   return [
     ...['-std=c++17', '-fno-exceptions', '-fno-rtti', ...small, ...warnings],
     // Functions of the host are called through the jumps below, not through an import table.
-    ...['NODE_GYP_MODULE_NAME=sendmsg', 'BUILDING_NODE_EXTENSION', 'NAPI_EXTERN=', ...defines].map((name) => `-D${name}`),
+    ...['NODE_GYP_MODULE_NAME=sendmsg', 'BUILDING_NODE_EXTENSION', 'NAPI_EXTERN=', ...defines].map(
+      (name) => `-D${name}`,
+    ),
     ...include_dirs.flatMap((directory) => ['-I', path.join(root, directory)]),
     ...[path.resolve(root, require('node-addon-api').include_dir), nodeHeaders()].flatMap((directory) => [
       '-isystem',
@@ -101,8 +103,8 @@ export async function buildWindows(output) {
   mkdirSync(work, { recursive: true })
   const objects = addon.sources.map((source) => path.join(work, `${path.basename(source, '.cc')}.o`))
   await inParallel(
-    addon.sources.map((source, index) => () =>
-      run(compiler, [...flags, '-c', source, '-o', objects[index]], { cwd: root }),
+    addon.sources.map(
+      (source, index) => () => run(compiler, [...flags, '-c', source, '-o', objects[index]], { cwd: root }),
     ),
   )
   await linkAddon(objects, output, addon.libraries)

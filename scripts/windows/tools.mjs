@@ -22,6 +22,15 @@ export async function buildHook(directory) {
   const hook = path.join(directory, 'hook.node')
   await linkAddon([object], hook, ['-lws2_32'], work)
   const preload = path.join(directory, 'control_send.so')
-  execFileSync('cc', [...flags, '-std=gnu11', '-fPIC', '-shared', path.join(sources, 'control_send.c'), '-o', preload, '-ldl'])
+  execFileSync('cc', [
+    ...flags,
+    '-std=gnu11',
+    '-fPIC',
+    '-shared',
+    path.join(sources, 'control_send.c'),
+    '-o',
+    preload,
+    '-ldl',
+  ])
   return { hook, preload }
 }

@@ -8,7 +8,7 @@ import path from 'node:path'
 const cache = path.resolve(import.meta.dirname, '..', '..', '.cache', 'windows')
 const prefix = path.join(cache, 'prefix')
 
-const environment = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all', WINEARCH: 'win64' }
+const environment = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all', WINEARCH: 'win64', SENDMSG_WINE: '1' }
 
 /** The path of Windows' node.exe. */
 export function fetchNode(version) {

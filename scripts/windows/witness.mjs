@@ -9,7 +9,15 @@ import path from 'node:path'
 const script = path.resolve(import.meta.dirname, '..', '..', 'test', 'witness', 'peer.py')
 
 /** Windows' numbers for raw control messages (ws2ipdef.h), in the place of those of the witness's own system. */
-const numbers = { IPPROTO_IP: 0, IPPROTO_IPV6: 41, IP_TOS: 3, IP_TTL: 4, IP_RECVTOS: 40, IPV6_TCLASS: 39, IPV6_HOPLIMIT: 21 }
+const numbers = {
+  IPPROTO_IP: 0,
+  IPPROTO_IPV6: 41,
+  IP_TOS: 3,
+  IP_TTL: 4,
+  IP_RECVTOS: 40,
+  IPV6_TCLASS: 39,
+  IPV6_HOPLIMIT: 21,
+}
 
 /** Starts to listen; each connection gets a witness of its own. */
 export async function serveWitness() {
