@@ -66,7 +66,11 @@ async function main() {
           console.log(`\n== ${name}, Node ${version} for Windows, ${way} the hook`)
           const report = path.join(work, `${name}-${version}-${way}.tap`)
           const script = windowsPath(path.join(home, 'test', `${name}.test.cjs`))
-          const env = { ...witness.environment, SENDMSG_HOOK: way === 'with' ? windowsPath(hook) : '' }
+          const env = {
+            ...witness.environment,
+            TAP_TIMEOUT: '240',
+            SENDMSG_HOOK: way === 'with' ? windowsPath(hook) : '',
+          }
           if (way === 'with') env.LD_PRELOAD = preload
           const args = way === 'with' ? ['--require', windowsPath(hook), script] : [script]
           const status = await run(node, args, report, { env })

@@ -167,16 +167,17 @@ t.test('what the kernel has is cancelled by abort, time-out and close', { skip: 
 t.test('threads end in the middle of it', { skip: unhooked }, async (t) => {
   t.teardown(() => hook!.injectAtRandom(0, 0, 1))
   const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+  const { port } = receiver.address()
   hook!.injectAtRandom(100, 100, 7)
   const source = `
-    const { createSocket, sendmsg } = require('sendmsg')
     const { parentPort, workerData } = require('node:worker_threads')
+    const { createSocket, sendmsg } = require(workerData.path)
     const socket = createSocket('udp4')
-    const send = () => sendmsg(socket, { data: Buffer.alloc(100), address: '127.0.0.1', port: workerData }).then(send, () => {})
+    const send = () => sendmsg(socket, { data: Buffer.alloc(100), address: '127.0.0.1', port: workerData.port }).then(send, () => {})
     for (let at = 0; at < 20; at++) send()
     parentPort.postMessage('started')`
   for (let round = 0; round < 100; round++) {
-    const worker = new Worker(source, { eval: true, workerData: receiver.address().port })
+    const worker = new Worker(source, { eval: true, workerData: { path: require.resolve('sendmsg'), port } })
     await once(worker, 'message')
     t.equal(typeof (await worker.terminate()), 'number')
   }
