@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { spawnSync } from 'node:child_process'
 import { build } from 'esbuild'
 import { buildWindows } from './build-windows.mjs'
+import { checkResponder } from './windows/responder.mjs'
 import { buildHook } from './windows/tools.mjs'
 import { fetchNode, preparePrefix, run, windowsPath } from './windows/wine.mjs'
 import { serveWitness } from './windows/witness.mjs'
@@ -30,7 +31,11 @@ async function stage(names) {
   cpSync(path.join(root, 'dist'), path.join(home, 'dist'), { recursive: true })
   cpSync(path.join(root, 'package.json'), path.join(home, 'package.json'))
   await build({
-    entryPoints: names.map((name) => path.join(root, 'test', `${name}.test.ts`)),
+    entryPoints: [
+      ...names.map((name) => path.join(root, 'test', `${name}.test.ts`)),
+      path.join(root, 'test', 'windows', 'responder.ts'),
+    ],
+    outbase: path.join(root, 'test'),
     outdir: path.join(home, 'test'),
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -42,6 +47,7 @@ async function stage(names) {
   })
 }
 
+/** Prints what count-results.mjs finds in a report, and gives whether all of it went well. */
 function count(report) {
   const script = path.join(import.meta.dirname, 'count-results.mjs')
   const { stdout, status } = spawnSync(process.execPath, [script, report], { encoding: 'utf8' })
@@ -49,33 +55,39 @@ function count(report) {
   return status === 0
 }
 
+/** What runs without the hook, too: they tell what is missing then. */
+const controls = new Set(['windows', 'responder'])
+
+async function runOne(name, version, hooked, { hook, preload, witness }) {
+  console.log(`\n== ${name}, Node ${version} for Windows, ${hooked ? 'with' : 'without'} the hook`)
+  const node = fetchNode(version)
+  const base = path.join(work, `${name}-${version}-${hooked ? 'with' : 'without'}`)
+  const report = `${base}.tap`
+  const env = { ...witness.environment, TAP_TIMEOUT: '240', SENDMSG_HOOK: hooked ? windowsPath(hook) : '' }
+  if (hooked) env.LD_PRELOAD = preload
+  const program = (file) => [...(hooked ? ['--require', windowsPath(hook)] : []), windowsPath(path.join(home, file))]
+  if (name === 'responder') {
+    await checkResponder(node, program('test/windows/responder.cjs'), env, `${base}.txt`, report, hooked)
+    return count(report)
+  }
+  const status = await run(node, program(`test/${name}.test.cjs`), report, { env })
+  if (status !== 0) console.log(`exit status ${status}`)
+  return count(report) && status === 0
+}
+
 async function main() {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { node: { type: 'string' } } })
-  const names = positionals.length > 0 ? positionals : ['conformance', 'windows']
-  await stage(names)
-  const { hook, preload } = await buildHook(path.join(work, 'hook'))
+  const names = positionals.length > 0 ? positionals : ['conformance', 'windows', 'responder']
+  await stage(names.filter((name) => name !== 'responder'))
+  const tools = await buildHook(path.join(work, 'hook'))
   preparePrefix()
   const witness = await serveWitness()
   let well = true
   try {
     for (const version of values.node === undefined ? versions : [values.node]) {
-      const node = fetchNode(version)
       for (const name of names) {
-        const runs = name === 'windows' ? ['with', 'without'] : ['with']
-        for (const way of runs) {
-          console.log(`\n== ${name}, Node ${version} for Windows, ${way} the hook`)
-          const report = path.join(work, `${name}-${version}-${way}.tap`)
-          const script = windowsPath(path.join(home, 'test', `${name}.test.cjs`))
-          const env = {
-            ...witness.environment,
-            TAP_TIMEOUT: '240',
-            SENDMSG_HOOK: way === 'with' ? windowsPath(hook) : '',
-          }
-          if (way === 'with') env.LD_PRELOAD = preload
-          const args = way === 'with' ? ['--require', windowsPath(hook), script] : [script]
-          const status = await run(node, args, report, { env })
-          if (status !== 0) console.log(`exit status ${status}`)
-          well = count(report) && status === 0 && well
+        for (const hooked of controls.has(name) ? [true, false] : [true]) {
+          well = (await runOne(name, version, hooked, { ...tools, witness })) && well
         }
       }
     }
