@@ -18,7 +18,7 @@ import {
 } from 'sendmsg'
 
 interface Hook {
-  counts(): { calls: number; withControl: number; overlapped: number; refused: number }
+  counts(): { handles: number; calls: number; withControl: number; overlapped: number; refused: number }
   /** The next `count` calls of WSASendMsg fail with `error`. */
   inject(error: number, count: number): void
   /** Percent of the calls that have no room, and of the overlapped ones that wait. */
@@ -137,7 +137,9 @@ t.test('what the kernel has is cancelled by abort, time-out and close', { skip: 
   t.teardown(() => hook!.injectAtRandom(0, 0, 1))
   const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
   const to = { address: '127.0.0.1', port: receiver.address().port }
-  for (let round = 0; round < 100; round++) {
+  let handles = 0
+  for (let round = 0; round < 120; round++) {
+    if (round === 20) handles = hook!.counts().handles
     const socket = await bound(t, { type: 'udp4' })
     hook!.injectAtRandom(100, 100, round + 1)
     const controller = new AbortController()
@@ -161,7 +163,8 @@ t.test('what the kernel has is cancelled by abort, time-out and close', { skip: 
     }
     hook!.injectAtRandom(0, 0, 1)
   }
-  t.pass('each settled once, a hundred times')
+  const { handles: after } = hook!.counts()
+  t.ok(after - handles < 20, `${handles} handles after 20 rounds, ${after} after 120`)
 })
 
 t.test('threads end in the middle of it', { skip: unhooked }, async (t) => {
@@ -176,11 +179,15 @@ t.test('threads end in the middle of it', { skip: unhooked }, async (t) => {
     const send = () => sendmsg(socket, { data: Buffer.alloc(100), address: '127.0.0.1', port: workerData.port }).then(send, () => {})
     for (let at = 0; at < 20; at++) send()
     parentPort.postMessage('started')`
+  let handles = 0
   for (let round = 0; round < 100; round++) {
+    if (round === 20) handles = hook!.counts().handles
     const worker = new Worker(source, { eval: true, workerData: { path: require.resolve('sendmsg'), port } })
     await once(worker, 'message')
     t.equal(typeof (await worker.terminate()), 'number')
   }
+  const { handles: after } = hook!.counts()
+  t.ok(after - handles < 40, `${handles} handles after 20 rounds, ${after} after 100`)
 })
 
 t.test('the errors of WSASendMsg, injected', { skip: unhooked }, async (t) => {
