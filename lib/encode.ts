@@ -148,7 +148,11 @@ function encodeDestination(
   if (context.peer !== undefined) throw isConnected()
   if (context.raw) {
     if (number !== undefined && number !== 0) {
-      throw invalidArgValue(`${name}.${to === undefined ? 'port' : 'to.port'}`, number, 'must be left out on a raw socket')
+      throw invalidArgValue(
+        `${name}.${to === undefined ? 'port' : 'to.port'}`,
+        number,
+        'must be left out on a raw socket',
+      )
     }
     number = 0
   } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > 65535) {

@@ -2,7 +2,16 @@ import { onAbort } from './aborts'
 import { Option, Readiness, report, type Endpoint } from './binding'
 import type { ParsedAddress } from './address'
 import type { SendContext } from './encode'
-import { abortError, canceled, featureUnavailable, fromNative, fromTransfer, invalidArgType, notRunning, timedOut } from './errors'
+import {
+  abortError,
+  canceled,
+  featureUnavailable,
+  fromNative,
+  fromTransfer,
+  invalidArgType,
+  notRunning,
+  timedOut,
+} from './errors'
 import { receiveInto, shorten, type ReceiveStyle } from './receive'
 import { SendQueue, Waiter } from './send-queue'
 import { receiveSlots } from './slots'
@@ -133,11 +142,7 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const wait = readWaitOptions(options)
       const { queue } = this
-      const sent = queue.sendOne(
-        message,
-        this.prepare,
-        () => new SendWaiter('sendmsg', queue, wait, resolve, reject),
-      )
+      const sent = queue.sendOne(message, this.prepare, () => new SendWaiter('sendmsg', queue, wait, resolve, reject))
       if (sent !== null) resolve(sent)
     })
   }

@@ -6,16 +6,8 @@ import dgram from 'node:dgram'
 import timers from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
-import {
-  capabilities,
-  createSocket,
-  sendmmsg,
-  sendmsg,
-  SocketError,
-  trySendmsg,
-  type Socket,
-  type SocketOptions,
-} from 'sendmsg'
+import type { SocketError } from 'sendmsg'
+import { capabilities, createSocket, sendmmsg, sendmsg, trySendmsg, type Socket, type SocketOptions } from 'sendmsg'
 
 interface Hook {
   counts(): { handles: number; calls: number; withControl: number; overlapped: number; refused: number }
