@@ -116,7 +116,10 @@ function serve(socket: Socket, { zones, maxSize }: Settings): void {
 
 async function main(): Promise<void> {
   const chosen = settings()
-  if (chosen === undefined) { console.log(USAGE); return; }
+  if (chosen === undefined) {
+    console.log(USAGE)
+    return
+  }
   const { address, port } = chosen
   const socket = await (address === undefined ? listenAnywhere(port) : listen(address, port))
   serve(socket, chosen)

@@ -28,7 +28,7 @@ import {
 import { resolve } from './resolve'
 import { receiveSlots } from './slots'
 import { fieldSupport } from './support'
-import { canWait, factsOf, Transport, type SocketFacts } from './transport'
+import { canWait, factsOf, slotAddress, Transport, type SocketFacts } from './transport'
 import type {
   Message,
   MessageInfo,
@@ -569,7 +569,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   }
 
   private localAddress(): ParsedAddress | undefined {
-    return this[transportOf].endpoint.localAddress() === 0 ? receiveSlots.parsed(0) : undefined
+    return this[transportOf].endpoint.localAddress() === 0 ? slotAddress() : undefined
   }
 
   private ask(syscall: string, status: number): AddressInfo {
@@ -621,7 +621,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     }
     let messages: Message[]
     try {
-      messages = this[transportOf].tryReceive(BATCH, 'recvmsg')
+      messages = this[transportOf].receiveAll(BATCH)
     } catch (error) {
       this.emit('error', error as Error)
       return

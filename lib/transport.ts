@@ -99,7 +99,7 @@ interface Receiver {
 /** One socket, ours or borrowed: sends and receives on its endpoint, and waits where the kernel makes it wait. */
 export class Transport {
   readonly queue: SendQueue
-  /** Received and not yet handed out: the rest of a train, or of a batch whose listener threw. */
+  /** Received and not yet handed out: the rest of a train. */
   readonly ready: Message[] = []
   /** Called when the socket is readable and nobody pulls. */
   onReadable: (() => void) | undefined
@@ -162,10 +162,16 @@ export class Transport {
   }
 
   /** Messages that are there now, as many as `room` asks for. */
-  tryReceive(room: Room, syscall?: string): Message[] {
+  tryReceive(room: Room): Message[] {
     if (this.closed) throw notRunning()
     if (this.receivers.length > 0) return []
-    return this.takeReceived(room, syscall)
+    return this.takeReceived(room)
+  }
+
+  /** All that one system call brings: of trains that are split, more messages than `room` asks for. */
+  receiveAll(room: Room): Message[] {
+    this.fill(room, 'recvmsg')
+    return this.ready.splice(0)
   }
 
   receive(room: Room, syscall: string, options?: WaitOptions): Promise<Message[]> {
@@ -296,13 +302,16 @@ export class Transport {
     }
   }
 
-  private takeReceived(room: Room, syscall = room.count === 1 ? 'recvmsg' : 'recvmmsg'): Message[] {
-    if (this.ready.length === 0) {
-      let status = receiveInto(this.ready, this.endpoint, room, this.style)
-      // What an earlier datagram of an unconnected socket met is nobody's answer (rule 6); it is told once.
-      if (status < 0 && this.facts.peer === undefined) status = receiveInto(this.ready, this.endpoint, room, this.style)
-      if (status < 0) throw fromTransfer(status, syscall, this.facts.peer !== undefined)
-    }
+  private fill(room: Room, syscall: string): void {
+    if (this.ready.length > 0) return
+    let status = receiveInto(this.ready, this.endpoint, room, this.style)
+    // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
+    if (status < 0 && this.facts.peer === undefined) status = receiveInto(this.ready, this.endpoint, room, this.style)
+    if (status < 0) throw fromTransfer(status, syscall, this.facts.peer !== undefined)
+  }
+
+  private takeReceived(room: Room): Message[] {
+    this.fill(room, room.count === 1 ? 'recvmsg' : 'recvmmsg')
     const messages = this.ready.splice(0, room.count)
     if (this.style.splits) for (const message of messages) shorten(message, room.length)
     return messages
@@ -332,7 +341,5 @@ export function factsOf(endpoint: Endpoint): Omit<SocketFacts, 'sendTime' | 'ign
   }
 }
 
-/** The address that localAddress() or remoteAddress() left in receive slot 0. */
-export function slotAddress(): ParsedAddress {
-  return receiveSlots.parsed(0)
-}
+/** The address that localAddress() or remoteAddress() left. */
+export const slotAddress = (): ParsedAddress => receiveSlots.parsed(0)

@@ -27,7 +27,6 @@ export function checkObject(value: unknown, name: string): asserts value is obje
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'Object', value)
 }
 
- 
 type Getter<T> = (this: Uint8Array) => T
 
 // What a view really is: a subclass can say otherwise.
@@ -53,7 +52,11 @@ function isGone(view: Uint8Array): boolean {
 const isShared = (view: Uint8Array): boolean => types.isSharedArrayBuffer(getBuffer.call(view))
 
 /** A Uint8Array whose memory is there. */
-export function checkView(value: unknown, name: string, expected: string | string[] = 'Uint8Array'): asserts value is Uint8Array {
+export function checkView(
+  value: unknown,
+  name: string,
+  expected: string | string[] = 'Uint8Array',
+): asserts value is Uint8Array {
   if (!isUint8Array(value)) throw invalidArgType(name, expected, value)
   if (isGone(value)) throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
 }

@@ -4,8 +4,9 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { availableParallelism, homedir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
+import { nodeHeaders } from './node-headers.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const directories = ['src', 'src-posix', 'src-win']
@@ -28,33 +29,6 @@ function files(extensions) {
     .filter((directory) => existsSync(path.join(root, directory)))
     .flatMap((directory) => readdirSync(path.join(root, directory)).map((name) => path.join(directory, name)))
     .filter((name) => extensions.includes(path.extname(name)))
-}
-
-/** Where node_api.h is: npm's nodedir, beside this node, or what node-gyp fetched. */
-function nodeHeaders() {
-  const beside = path.dirname(path.dirname(process.execPath))
-  const caches = { darwin: 'Library/Caches', win32: 'AppData/Local' }
-  const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), caches[process.platform] ?? '.cache')
-  const candidates = [
-    process.env.npm_config_nodedir ?? npmConfig('nodedir'),
-    beside,
-    path.join(cache, 'node-gyp', process.versions.node),
-    path.join(cache, 'node-gyp', 'Cache', process.versions.node),
-  ].filter(Boolean)
-  const tried = candidates.map((directory) => path.join(directory, 'include', 'node'))
-  return (
-    tried.find((directory) => existsSync(path.join(directory, 'node_api.h'))) ??
-    fail(`no node_api.h in ${tried.join(', ')}`)
-  )
-}
-
-function npmConfig(name) {
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const answer = spawnSync(npm, ['config', 'get', name], {
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  }).stdout?.trim()
-  return answer === 'undefined' || answer === 'null' ? undefined : answer
 }
 
 function target() {

@@ -12,6 +12,7 @@
 #include "broadcast.h"
 #include "each.h"
 #include "kernel.h"
+#include "payloads.h"
 
 namespace datagram {
 namespace {
@@ -23,57 +24,29 @@ int DarwinVersion() {
 }
 const int kDarwin = DarwinVersion();
 
-bool ToMulticast(const SendSlot& slot) {
-  in_addr_t address;
-  std::memcpy(&address, slot.destination, sizeof address);
-  return slot.destinationFamily == kIPv4 && IN_MULTICAST(ntohl(address));
-}
-
-bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
-
-int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
-
-int DontFragment(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
-
 const SendControl kSend[] = {
     // Its index beats its address, and either takes the binding and the peer off a socket
     // (udp_usrreq.c, udp_check_pktinfo and udp_output).
     {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-     [](const SendSlot& slot, uint8_t* payload) {
-       in_pktinfo info = {};
-       info.ipi_ifindex = slot.interfaceIndex;
-       if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
-       Put(payload, info);
-     }},
+     EncodePacketInfoIPv4<in_pktinfo>},
     {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     [](const SendSlot& slot, uint8_t* payload) {
-       in6_pktinfo info = {};
-       info.ipi6_ifindex = slot.interfaceIndex;
-       if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
-       Put(payload, info);
-     }},
+     EncodePacketInfoIPv6},
     // Four bytes only: one of another size is passed over (in_tclass.c, so_tos_from_control).
-    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, DontFragment(slot)); }},
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int), EncodeTrafficClass},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
 };
 
 // IPv4 has control messages for neither (udp_usrreq.c, udp_output). An IPv6 socket takes no options
 // of IPPROTO_IP (ip6_output.c, ip6_ctloutput), and its IPV6_UNICAST_HOPS can't be put back for its
 // IPv4 traffic: a default of -1 becomes 255.
 const EmulatedField kEmulated[] = {
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimit, kIPv4,
-     [](const SendSlot& slot) { return !ToMulticast(slot); }},
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimit, kIPv4,
-     [](const SendSlot& slot) { return ToMulticast(slot) || Connected(slot); }},
-    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAG, DontFragment, kIPv4},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimitOf, kIPv4, MayBeUnicast},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimitOf, kIPv4, MayBeMulticast},
+    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAG, NeverFragments, kIPv4},
     // Reaches IPv4 since xnu-11215 (macOS 15); before, it is taken and does nothing there.
-    {kDontFragmentField, kIPv4, IPPROTO_IPV6, IPV6_DONTFRAG, DontFragment, kIPv6,
+    {kDontFragmentField, kIPv4, IPPROTO_IPV6, IPV6_DONTFRAG, NeverFragments, kIPv6,
      [](const SendSlot&) { return kDarwin >= 24; }},
 };
 
@@ -86,35 +59,12 @@ const ReceiveControl kReceive[] = {
        SetInterface(slot, info.ipi_ifindex);
      }},
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4).
-    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       in6_pktinfo info;
-       std::memcpy(&info, payload, sizeof info);
-       SetDestinationUnmapped(slot, info.ipi6_addr);
-       SetInterface(slot, info.ipi6_ifindex);
-     }},
-    {IPPROTO_IP, IP_RECVTOS, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetTrafficClass(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetTrafficClass(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IP, IP_RECVTTL, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetHopLimit(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetHopLimit(slot, ReadInteger(payload, length));
-     }},
-    {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       timeval time;
-       std::memcpy(&time, payload, sizeof time);
-       SetTimestamp(slot, time.tv_sec, static_cast<int64_t>(time.tv_usec) * 1000);
-     }},
+    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
+    {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IP, IP_RECVTTL, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval), DecodeTimeval},
 };
 
 // Control data is taken when a datagram is queued: what is enabled later tells nothing of it.

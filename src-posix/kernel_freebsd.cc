@@ -14,21 +14,10 @@
 #include "address.h"
 #include "broadcast.h"
 #include "kernel.h"
+#include "payloads.h"
 
 namespace datagram {
 namespace {
-
-bool ToMulticast(const SendSlot& slot) {
-  in_addr_t address;
-  std::memcpy(&address, slot.destination, sizeof address);
-  return slot.destinationFamily == kIPv4 && IN_MULTICAST(ntohl(address));
-}
-
-bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
-
-int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
-
-int DontFragment(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
 
 const SendControl kSend[] = {
     // Takes no interface. On a socket that is bound to an address it is EINVAL (udp_usrreq.c).
@@ -37,32 +26,22 @@ const SendControl kSend[] = {
        std::memcpy(payload, slot.source, sizeof(in_addr));
      }},
     {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     [](const SendSlot& slot, uint8_t* payload) {
-       in6_pktinfo info = {};
-       info.ipi6_ifindex = slot.interfaceIndex;
-       if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
-       Put(payload, info);
-     }},
+     EncodePacketInfoIPv6},
     // One byte only: IP_TOS in four is EINVAL (udp_usrreq.c).
     {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(u_char),
      [](const SendSlot& slot, uint8_t* payload) { *payload = slot.trafficClass; }},
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, DontFragment(slot)); }},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
 };
 
 // IP_TTL as a control message is ENOPROTOOPT (udp_usrreq.c). An IPv6 socket takes no options of
 // IPPROTO_IP (ip6_output.c, ip6_ctloutput), and its IPV6_UNICAST_HOPS can't be put back for its
 // IPv4 traffic: a default of -1 becomes 255.
 const EmulatedField kEmulated[] = {
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimit, kIPv4,
-     [](const SendSlot& slot) { return !ToMulticast(slot); }},
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimit, kIPv4,
-     [](const SendSlot& slot) { return ToMulticast(slot) || Connected(slot); }},
-    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAG, DontFragment, kIPv4},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimitOf, kIPv4, MayBeUnicast},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimitOf, kIPv4, MayBeMulticast},
+    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAG, NeverFragments, kIPv4},
 };
 
 const ReceiveControl kReceive[] = {
@@ -78,42 +57,14 @@ const ReceiveControl kReceive[] = {
        if (index != 0) SetInterface(slot, index);
      }},
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4), as the next two.
-    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       in6_pktinfo info;
-       std::memcpy(&info, payload, sizeof info);
-       SetDestinationUnmapped(slot, info.ipi6_addr);
-       SetInterface(slot, info.ipi6_ifindex);
-     }},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetTrafficClass(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetHopLimit(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IP, IP_RECVTOS, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetTrafficClass(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IP, IP_RECVTTL, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetHopLimit(slot, ReadInteger(payload, length));
-     }},
-    {SOL_SOCKET, SCM_REALTIME, sizeof(timespec),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       timespec time;
-       std::memcpy(&time, payload, sizeof time);
-       SetTimestamp(slot, time.tv_sec, time.tv_nsec);
-     }},
+    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
+    {IPPROTO_IP, IP_RECVTTL, 1, DecodeHopLimit},
+    {SOL_SOCKET, SCM_REALTIME, sizeof(timespec), DecodeTimespec},
     // What came before SO_TS_CLOCK was set.
-    {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       timeval time;
-       std::memcpy(&time, payload, sizeof time);
-       SetTimestamp(slot, time.tv_sec, static_cast<int64_t>(time.tv_usec) * 1000);
-     }},
+    {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval), DecodeTimeval},
 };
 
 const ReceiveOption kReceiveOptions[] = {

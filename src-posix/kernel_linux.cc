@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "kernel.h"
+#include "payloads.h"
 
 // Newer than the oldest C libraries that we build against; the numbers are the kernel's ABI
 // (include/uapi/linux/udp.h, include/uapi/asm-generic/socket.h).
@@ -35,34 +36,17 @@ namespace {
 
 const SendControl kSend[] = {
     {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-     [](const SendSlot& slot, uint8_t* payload) {
-       in_pktinfo info = {};
-       info.ipi_ifindex = static_cast<int>(slot.interfaceIndex);
-       if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
-       Put(payload, info);
-     }},
+     EncodePacketInfoIPv4<in_pktinfo>},
     {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     [](const SendSlot& slot, uint8_t* payload) {
-       in6_pktinfo info = {};
-       info.ipi6_ifindex = slot.interfaceIndex;
-       if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
-       Put(payload, info);
-     }},
-    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+     EncodePacketInfoIPv6},
+    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int), EncodeTrafficClass},
     // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the
     // destination's.
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.trafficClass); }},
+    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
     // Four bytes only: IP_TTL in one byte is EINVAL.
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) { Put<int>(payload, slot.hopLimit); }},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int),
-     [](const SendSlot& slot, uint8_t* payload) {
-       Put<int>(payload, slot.dontFragment == kNeverFragment);
-     }},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, sizeof(int), EncodeHopLimit},
+    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
     {kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME, sizeof(uint64_t),
      [](const SendSlot& slot, uint8_t* payload) { Put<uint64_t>(payload, slot.sendTime); }},
     // Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
@@ -108,28 +92,11 @@ const ReceiveControl kReceive[] = {
        slot.cast = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) ? kMulticast : kUnicast;
      }},
     // One byte, on WSL 1 four.
-    {IPPROTO_IP, IP_TOS, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetTrafficClass(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetTrafficClass(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IP, IP_TTL, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetHopLimit(slot, ReadInteger(payload, length));
-     }},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1,
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       SetHopLimit(slot, ReadInteger(payload, length));
-     }},
-    {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       timespec time;
-       std::memcpy(&time, payload, sizeof time);
-       SetTimestamp(slot, time.tv_sec, time.tv_nsec);
-     }},
+    {IPPROTO_IP, IP_TOS, 1, DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IP, IP_TTL, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec), DecodeTimespec},
     {IPPROTO_UDP, UDP_GRO, 2,
      [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
        slot.segmentSize = ReadInteger(payload, length);

@@ -794,6 +794,18 @@ for (const route of routes) {
             t.ok(message?.data.equals(data))
           }
         }
+        // More datagrams than one batch has messages.
+        for (const way of ['message', 'messages'] as const) {
+          const many = await bound(t, { type, coalesce: true })
+          const received = receive(many, way, 150)
+          const train = bytes(50 * 300)
+          const at = { address, port: many.address().port, segmentSize: 300 }
+          await sender.sendmmsg([0, 1, 2].map(() => ({ data: train, ...at })))
+          const messages = await received
+          t.equal(messages.length, 150, `by ${way}`)
+          t.ok(joined(messages).equals(Buffer.concat([train, train, train])))
+        }
+
         const plain = await bound(t, { type, pull: true })
         await trains["the witness'"]!(plain.address().port)
         t.same(

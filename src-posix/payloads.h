@@ -1,0 +1,92 @@
+// The payloads that kernels have in common: RFC 3542's, and IPv4's where they are the same.
+#ifndef SENDMSG_SRC_POSIX_PAYLOADS_H_
+#define SENDMSG_SRC_POSIX_PAYLOADS_H_
+
+#include <netinet/in.h>
+#include <sys/time.h>
+
+#include <ctime>
+
+#include "address.h"
+#include "control.h"
+
+namespace datagram {
+
+// in_pktinfo (not all kernels have it), with the kernel's type for its index.
+template <typename PacketInfo>
+void EncodePacketInfoIPv4(const SendSlot& slot, uint8_t* payload) {
+  PacketInfo info = {};
+  info.ipi_ifindex = static_cast<decltype(info.ipi_ifindex)>(slot.interfaceIndex);
+  if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
+  Put(payload, info);
+}
+
+// RFC 3542, 6.2 and 6.3.
+inline void EncodePacketInfoIPv6(const SendSlot& slot, uint8_t* payload) {
+  in6_pktinfo info = {};
+  info.ipi6_ifindex = slot.interfaceIndex;
+  if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
+  Put(payload, info);
+}
+
+inline int NeverFragments(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
+inline int HopLimitOf(const SendSlot& slot) { return slot.hopLimit; }
+
+// RFC 3542, 6.5, and IP_TOS.
+inline void EncodeTrafficClass(const SendSlot& slot, uint8_t* payload) {
+  Put<int>(payload, slot.trafficClass);
+}
+
+// RFC 3542, 6.3, and IP_TTL.
+inline void EncodeHopLimit(const SendSlot& slot, uint8_t* payload) {
+  Put<int>(payload, slot.hopLimit);
+}
+
+// RFC 3542, 11.2.
+inline void EncodeDontFragment(const SendSlot& slot, uint8_t* payload) {
+  Put<int>(payload, NeverFragments(slot));
+}
+
+// One byte or four, by kernel and version.
+inline void DecodeTrafficClass(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+  SetTrafficClass(slot, ReadInteger(payload, length));
+}
+
+inline void DecodeHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+  SetHopLimit(slot, ReadInteger(payload, length));
+}
+
+// RFC 3542, 6.1; IPv4 on a dual-stack socket comes mapped.
+inline void DecodePacketInfoIPv6(const uint8_t* payload, size_t, ReceiveSlot& slot) {
+  in6_pktinfo info;
+  std::memcpy(&info, payload, sizeof info);
+  SetDestinationUnmapped(slot, info.ipi6_addr);
+  SetInterface(slot, info.ipi6_ifindex);
+}
+
+inline void DecodeTimespec(const uint8_t* payload, size_t, ReceiveSlot& slot) {
+  timespec time;
+  std::memcpy(&time, payload, sizeof time);
+  SetTimestamp(slot, time.tv_sec, time.tv_nsec);
+}
+
+inline void DecodeTimeval(const uint8_t* payload, size_t, ReceiveSlot& slot) {
+  timeval time;
+  std::memcpy(&time, payload, sizeof time);
+  SetTimestamp(slot, time.tv_sec, static_cast<int64_t>(time.tv_usec) * 1000);
+}
+
+// The TTL of multicast is an option of its own. A connected socket's peer is not in the slot.
+inline bool MayBeMulticast(const SendSlot& slot) {
+  in_addr_t address;
+  std::memcpy(&address, slot.destination, sizeof address);
+  return slot.destinationFamily == kNoFamily || IN_MULTICAST(ntohl(address));
+}
+
+inline bool MayBeUnicast(const SendSlot& slot) {
+  return slot.destinationFamily == kNoFamily || !MayBeMulticast(slot);
+}
+
+}  // namespace datagram
+
+#endif  // SENDMSG_SRC_POSIX_PAYLOADS_H_
