@@ -1054,6 +1054,10 @@ t.test('the life of a socket', async (t) => {
         await new Promise<void>((done) => form(one, done))
         t.ok(one.address().port > 0)
       }
+    })
+
+    const anyAddress = wine && 'Wine binds to addresses that are not there'
+    t.test(`${type}: bind to an address of another host`, { skip: anyAddress }, async (t) => {
       const foreign = open(t, { type })
       foreign.bind(0, type === 'udp4' ? '192.0.2.77' : '2001:db8::77')
       told(t, (await once(foreign, 'error'))[0], { code: 'EADDRNOTAVAIL', syscall: 'bind' })
