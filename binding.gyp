@@ -16,21 +16,39 @@
       ],
       'sources': [
         'src/addon.cc',
+        'src/address.cc',
+        'src/batch.cc',
         'src/endpoint.cc',
         'src/find_handle.cc',
         'src/instance.cc',
+        'src/receive.cc',
+        'src/send.cc',
+        'src/socket.cc',
       ],
       'conditions': [
         ['OS=="win"', {
           'include_dirs': ['src-win'],
-          'libraries': ['-lws2_32'],
+          'sources': [
+            'src-win/calls.cc',
+            'src-win/descriptor.cc',
+            'src-win/kernel.cc',
+            'src-win/pending_send.cc',
+            'src-win/provider.cc',
+          ],
+          'defines': ['WIN32_LEAN_AND_MEAN', 'NOMINMAX', '_WIN32_WINNT=0x0A00'],
+          'libraries': ['-lws2_32', '-liphlpapi'],
+          # Not built with MSVC so far: the tests build with mingw (scripts/build-windows.mjs).
+          'msvs_settings': {
+            'VCCLCompilerTool': {
+              'AdditionalOptions': ['/std:c++17', '/permissive-', '/utf-8'],
+              'WarningLevel': 4,
+            },
+          },
         }, {
           'include_dirs': ['src-posix'],
           'sources': [
-            'src-posix/address.cc',
+            'src-posix/calls.cc',
             'src-posix/descriptor.cc',
-            'src-posix/receive.cc',
-            'src-posix/send.cc',
           ],
           'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
         }],

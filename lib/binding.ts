@@ -3,8 +3,11 @@ import load from 'node-gyp-build'
 
 /** One socket in the addon. Numbers below zero are the platform's error codes, negated. */
 export interface Endpoint {
-  /** Who is told of readiness. */
-  owner: { onReady(status: number, events: number): void }
+  /** Who is told of readiness, and of sends that have completed. */
+  owner: {
+    onReady(status: number, events: number): void
+    onSettled(operation: number, status: number, sent: number): void
+  }
   open(family: number, raw: number, protocol: number): number
   borrow(descriptor: number): number
   close(): number
@@ -21,6 +24,13 @@ export interface Endpoint {
   enableReceive(fields: number): number
   waitReadable(milliseconds: number): boolean
   send(count: number, data: Uint8Array | readonly Uint8Array[]): number
+  /**
+   * Where the kernel completes sends: hands it the message of slot 0, to be settled once as `operation`. Returns 0 or the
+   * native error; report.wait says whether it was started.
+   */
+  startSend(operation: number, data: Uint8Array | readonly Uint8Array[]): number
+  /** What is not with the network yet will not be sent; the completion tells. */
+  cancelSend(operation: number): void
   receive(
     count: number,
     length: number,
@@ -61,6 +71,10 @@ interface Binding {
     readonly sendFlags: number
     readonly sourceNeedsWildcard: boolean
     readonly interfaceDiscardsSource: boolean
+    /** Bits of the traffic class that can be sent, and that are told. */
+    readonly sendClass: FieldMasks
+    readonly toldClass: FieldMasks
+    readonly sendsCongestionExperienced: boolean
     readonly completesSends: boolean
   }
   readonly Endpoint: new () => Endpoint
@@ -72,6 +86,7 @@ interface Binding {
     receiveRecords: ArrayBuffer,
     report: ArrayBuffer,
     dispatch: (this: Endpoint, endpoint: Endpoint, status: number, events: number) => void,
+    settle: (this: Endpoint, endpoint: Endpoint, operation: number, status: number, sent: number) => void,
   ): void
   setMaxSegments(count: number): void
   identity(descriptor: number): number
@@ -80,7 +95,7 @@ interface Binding {
   findHandle(ref: () => void, unref: () => void): number | null | undefined
 }
 
-/** Field bits, by family. */
+/** Bits, by family. */
 export interface FieldMasks {
   readonly IPv4: number
   readonly IPv6: number
@@ -106,6 +121,9 @@ binding.initialize(
   reportMemory,
   (endpoint, status, events) => {
     endpoint.owner.onReady(status, events)
+  },
+  (endpoint, operation, status, sent) => {
+    endpoint.owner.onSettled(operation, status, sent)
   },
 )
 
@@ -151,7 +169,7 @@ export const Field = {
 export const SendFlag = { dontRoute: 1, confirm: 2, partial: 4, oob: 8 } as const
 
 /** src/slot.h: Wait. */
-export const Wait = { none: 0, forRoom: 1, forBuffers: 2 } as const
+export const Wait = { none: 0, forRoom: 1, forBuffers: 2, forTurn: 3 } as const
 
 /** src/backend.h: Option. */
 export const Option = {

@@ -42,6 +42,7 @@ export function capabilities(): Capabilities {
 
 function ask(): Capabilities {
   const { kernel, emulated, receive, maxSegments } = fieldSupport()
+  const { sendClass, toldClass } = binding.kernel
   const send = (bit: number): FamilySupport => ({
     IPv4: sendSupport(bit, 'IPv4', kernel, emulated),
     IPv6: sendSupport(bit, 'IPv6', kernel, emulated),
@@ -52,8 +53,8 @@ function ask(): Capabilities {
   })
   return deepFreeze({
     platform: process.platform,
-    send: mapValues(sendFields, send),
-    receive: mapValues(receiveFields, told),
+    send: withClass(mapValues(sendFields, send), sendClass),
+    receive: withClass(mapValues(receiveFields, told), toldClass),
     flags: mapValues(SendFlag, (bit) => (binding.kernel.sendFlags & bit) !== 0),
     maxSegments,
     // 65535 less the headers: RFC 768, RFC 791; an IPv6 payload length does not count the IPv6 header (RFC 8200, 3).
@@ -68,6 +69,20 @@ function sendSupport(bit: number, name: 'IPv4' | 'IPv6', kernel: FieldMasks, emu
   if ((kernel[name] & bit) !== 0) return 'kernel'
   if ((emulated[name] & bit) !== 0 || bit === Field.segmentSize) return 'emulated'
   return false
+}
+
+/** Of a kernel that knows a half of the traffic class. */
+function withClass<T extends Record<'trafficClass' | 'ecn' | 'dscp', FamilySupport>>(fields: T, bits: FieldMasks): T {
+  const part = (support: FamilySupport, mask: number): FamilySupport => ({
+    IPv4: (bits.IPv4 & mask) === mask && support.IPv4,
+    IPv6: (bits.IPv6 & mask) === mask && support.IPv6,
+  })
+  return {
+    ...fields,
+    trafficClass: part(fields.trafficClass, 0xff),
+    ecn: part(fields.ecn, 0x03),
+    dscp: part(fields.dscp, 0xfc),
+  }
 }
 
 function receiveSupport(bit: number, told: number): Support {

@@ -82,8 +82,7 @@ export function encode(
     fields |= Field.interface
   }
   if (trafficClass !== undefined || ecn !== undefined || dscp !== undefined) {
-    encodeTrafficClass(trafficClass, ecn, dscp, context.trafficClass[family], name, slots, index)
-    fields |= Field.trafficClass
+    fields |= encodeTrafficClass(trafficClass, ecn, dscp, context, family, name, slots, index)
   }
   if (hopLimit !== undefined) {
     checkInteger(hopLimit, `${name}.hopLimit`, 1, 255)
@@ -242,20 +241,21 @@ function encodeTrafficClass(
   whole: unknown,
   ecn: unknown,
   dscp: unknown,
-  base: number,
+  context: SendContext,
+  family: 4 | 6,
   name: string,
   slots: SendSlots,
   index: number,
-): void {
+): number {
   if (whole !== undefined) {
     if (ecn !== undefined || dscp !== undefined) {
       throw invalidArgValue(`${name}.trafficClass`, whole, 'must not be given beside ecn or dscp, its halves')
     }
     checkInteger(whole, `${name}.trafficClass`, 0, 255)
     slots.setTrafficClass(index, whole, 0xff)
-    return
+    return classFields('trafficClass', whole, 0xff, context, family)
   }
-  let value = base
+  let value = context.trafficClass[family]
   let mask = 0
   if (ecn !== undefined) {
     checkInteger(ecn, `${name}.ecn`, 0, 3)
@@ -268,6 +268,21 @@ function encodeTrafficClass(
     mask |= DSCP
   }
   slots.setTrafficClass(index, value, mask)
+  return classFields(dscp === undefined ? 'ecn' : 'dscp', value, mask, context, family)
+}
+
+/** Some kernels send no more than the half for ECN, or not all of its values. */
+function classFields(field: string, value: number, mask: number, context: SendContext, family: 4 | 6): number {
+  const { sendClass, sendsCongestionExperienced } = binding.kernel
+  const name = family === 4 ? 'IPv4' : 'IPv6'
+  const sendable = sendClass[name]
+  const congested = !sendsCongestionExperienced && (mask & ECN) !== 0 && (value & ECN) === ECN
+  const partly = sendable !== 0 && (mask & ~sendable) !== 0
+  if (!context.ignoreUnsupported) {
+    if (congested) throw notSupported(field, { when: 'with the ECN value 3 (congestion experienced)' })
+    if (partly) throw notSupported(field, { when: `for ${name}` })
+  }
+  return congested || (sendable !== 0 && (mask & sendable) === 0) ? 0 : Field.trafficClass
 }
 
 const MAX_TIME = 0xffffffffffffffffn
@@ -305,7 +320,7 @@ function honoured(fields: number, peer: ParsedAddress, source: unknown, context:
   const support = fieldSupport()
   const name = family === 4 ? 'IPv4' : 'IPv6'
   const possible = support.kernel[name] | (context.borrowed ? 0 : support.emulated[name]) | Field.control
-  let kept = fields & (possible | Field.segmentSize) // segmentation always works (src-posix/send.cc)
+  let kept = fields & (possible | Field.segmentSize) // segmentation always works (src/batch.cc)
   if (!context.sendTime) kept &= ~Field.sendTime
   let refused = fields & ~kept
   let when = context.borrowed && (refused & support.emulated[name]) !== 0 ? 'on a borrowed socket' : `for ${name}`

@@ -149,6 +149,17 @@ export function fromNative(
   )
 }
 
+const WSAECONNRESET = 10054
+
+/**
+ * The error of sending or receiving. That nobody listens at the peer of a connected socket is `ECONNREFUSED` everywhere;
+ * Winsock's name for it stays in `nativeName`.
+ */
+export function fromTransfer(status: number, syscall: string, connected: boolean, where: ErrorPlace = {}): SocketError {
+  const refused = connected && process.platform === 'win32' && status === -WSAECONNRESET
+  return hideFrame(fromNative(status, syscall, refused ? { ...where, code: 'ECONNREFUSED' } : where), fromTransfer)
+}
+
 /** What `notSupported` takes beside the field. */
 export interface NotSupportedContext extends ErrorPlace {
   /** Default `'sendmsg'`. */

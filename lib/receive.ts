@@ -44,7 +44,9 @@ class Info implements MessageInfo {
     this.interface = (present & Present.interface) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
     this.cast = CASTS[receiveSlots.cast(slot)]
     this.trafficClass = trafficClass
-    this.ecn = trafficClass === undefined ? undefined : trafficClass & 0x03
+    // Some kernels tell this half alone.
+    this.ecn =
+      (present & (Present.trafficClass | Present.ecn)) === 0 ? undefined : receiveSlots.trafficClass(slot) & 0x03
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
     this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(slot)
     this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.timestamp(slot)

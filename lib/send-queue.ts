@@ -1,7 +1,7 @@
 import { binding, report, Wait, type Endpoint } from './binding'
 import { MAX_RECORDS, sharedRecords } from './control'
 import { bytesFrom, encode, type Encoded, type SendContext } from './encode'
-import { fromNative, invalidState, type ErrorPlace, type SocketError } from './errors'
+import { fromTransfer, invalidState, type ErrorPlace, type SocketError } from './errors'
 import { SEND_SLOT_SIZE, SendSlots, sharedSlots } from './slots'
 import type { OutgoingMessage } from './types'
 import { byteLengthOf } from './validate'
@@ -99,6 +99,17 @@ interface Waiting {
   readonly waiter: Waiter
 }
 
+/** One message that the kernel has, and will say what became of: an overlapped operation. */
+interface Started {
+  readonly operation: number
+  readonly entry: Waiting
+  result: { readonly status: number; readonly sent: number } | undefined
+  /** Why it was given up. */
+  reason: Error | undefined
+  /** Messages behind it were given up with it. */
+  cut: boolean
+}
+
 /** Bytes that the kernel took of a message that waits. */
 const progressOf = ({ slot }: Waiting): number => new SendSlots(slot.buffer as ArrayBuffer).progress(0)
 
@@ -108,6 +119,9 @@ const TURN = 4 * slotCount
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 64
 const COMPACT_AT = 1024
+/** Operations that a socket has with the kernel at a time; their data is copied, and their pages are locked. */
+const MOST_STARTED = 32
+const { completesSends } = binding.kernel
 
 /**
  * Sends on one socket, in order. What the kernel has no room for waits here: its views are held, and their memory is
@@ -123,6 +137,13 @@ export class SendQueue {
   private pause: NodeJS.Timeout | undefined
   private pauseTime = FIRST_PAUSE
   private holds = true
+  /** Where the kernel completes sends: what it has, in order. Counts as waiting, and stands in `waiting` no more. */
+  private readonly started: Started[] = []
+  private operations = 0
+  /** The operation behind which nothing can be started: a train has units to come. */
+  private barrier: Started | undefined
+  /** The next message can only go in one call, and there is no room for it. */
+  private needsCall = false
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -145,7 +166,7 @@ export class SendQueue {
 
   /** Whether this queue waits for the socket to be writable. */
   get watchesWritable(): boolean {
-    return this.messages > 0 && this.pause === undefined
+    return this.messages > 0 && this.pause === undefined && (!completesSends || this.needsCall)
   }
 
   /**
@@ -158,11 +179,12 @@ export class SendQueue {
       prepare()
       if (this.messages > 0) {
         if (createWaiter !== undefined) this.add(block, 0, 1, createWaiter())
+        this.startMore()
         return null
       }
       const { taken, status, wait } = this.submit(block)
       if (taken === 1) return block.slots.sent(0)
-      if (status !== 0) throw fromNative(status, 'sendmsg', block.places[0])
+      if (status !== 0) throw this.failure(status, 'sendmsg', block.places[0])
       const started = block.slots.progress(0) > 0
       if (!started && createWaiter === undefined) return null
       const waiter = createWaiter?.() ?? new Nobody(this.lost)
@@ -196,7 +218,7 @@ export class SendQueue {
           if (from === block.count) continue
           if (submitted.status !== 0) {
             if (taken > 0 && createWaiter === undefined) return taken
-            throw Object.assign(fromNative(submitted.status, 'sendmmsg', block.places[from]), { sent: taken })
+            throw Object.assign(this.failure(submitted.status, 'sendmmsg', block.places[from]), { sent: taken })
           }
           wait = submitted.wait
           if (createWaiter === undefined && block.slots.progress(from) > 0) {
@@ -211,6 +233,7 @@ export class SendQueue {
         this.add(block, from, block.count, waiter)
       }
       if (waiter !== undefined && wait !== Wait.none) this.startWaiting(wait, waiter)
+      else this.startMore()
       return taken
     } finally {
       releaseBlocks(blocks)
@@ -219,9 +242,14 @@ export class SendQueue {
 
   /**
    * Takes what a waiter still waits for out of the queue: it is never sent. A train whose start was taken is finished all
-   * the same, and counts as taken. Returns how many messages were taken out.
+   * the same, and counts as taken. What the kernel has is cancelled, and its completion decides.
    */
-  giveUp(waiter: Waiter): number {
+  giveUp(waiter: Waiter, reason: Error): void {
+    const started = this.started.find(({ entry }) => entry.waiter === waiter)
+    if (started !== undefined) {
+      this.cancel(started, reason)
+      return
+    }
     const index = waiter.first - this.base
     const entry = this.waiting[index]
     if (entry !== undefined && progressOf(entry) > 0) {
@@ -236,7 +264,9 @@ export class SendQueue {
     }
     const { left } = waiter
     this.remove(waiter)
-    return left
+    // Of a train that goes on, and nothing behind it, there was nothing to give up.
+    if (left === 0) waiter.done()
+    else waiter.failed(failedAfter(waiter, reason))
   }
 
   private remove(waiter: Waiter): void {
@@ -260,14 +290,21 @@ export class SendQueue {
     this.base += waiting.length
     this.waiting = []
     this.head = 0
-    this.messages = 0
-    this.bytes = 0
+    this.messages = this.started.length
+    this.bytes = this.started.reduce((sum, { entry }) => sum + entry.size, 0)
+    for (const started of this.started) {
+      const { waiter } = started.entry
+      started.cut ||= waiter.left > 0
+      waiter.left = 0
+      this.cancel(started, error(waiter.syscall))
+    }
     this.stopWaiting()
     let last: Waiter | undefined
     for (let index = head; index < waiting.length; index++) {
       const waiter = waiting[index]?.waiter
       if (waiter === undefined || waiter === last) continue
       last = waiter
+      if (this.started.some(({ entry }) => entry.waiter === waiter)) continue
       waiter.left = 0
       waiter.failed(failedAfter(waiter, error(waiter.syscall)))
     }
@@ -275,6 +312,11 @@ export class SendQueue {
 
   /** Sends what waits, as far as there is room. Returns whether anything was settled. */
   drain(): boolean {
+    this.needsCall = false
+    if (this.started.length > 0) {
+      this.startMore()
+      return false
+    }
     let moved = false
     for (let turn = 0; turn < TURN && this.messages > 0;) {
       const batch = this.load()
@@ -289,12 +331,13 @@ export class SendQueue {
       if (taken === batch.length) continue
       const next = batch[taken]!
       if (status !== 0) {
-        this.fail(next.waiter, fromNative(status, next.waiter.syscall, next.place))
+        this.fail(next.waiter, this.failure(status, next.waiter.syscall, next.place))
         continue
       }
       // How far a train has come, and whether it goes without offload.
       next.slot.set(sharedSlots.bytes.subarray(taken * SEND_SLOT_SIZE, (taken + 1) * SEND_SLOT_SIZE))
       if (wait === Wait.forBuffers) this.pauseAWhile()
+      else this.startMore()
       break
     }
     if (moved) this.pauseTime = FIRST_PAUSE
@@ -313,6 +356,87 @@ export class SendQueue {
     if (!this.holds) this.pause.unref()
     this.pauseTime = Math.min(this.pauseTime * 2, LONGEST_PAUSE)
     this.changed()
+  }
+
+  // --- where the kernel completes sends ---------------------------------------------------------
+
+  /**
+   * Hands the kernel what waits, as far as it takes it. Of one sendmmsg it has one message at a time, so that nothing is
+   * sent behind a message that failed.
+   */
+  private startMore(): void {
+    while (completesSends && this.barrier === undefined && this.pause === undefined) {
+      if (this.messages === this.started.length || this.started.length === MOST_STARTED) return
+      while (this.waiting[this.head] === undefined) this.head++
+      const { waiter } = this.waiting[this.head]!
+      if (this.started.some(({ entry }) => entry.waiter === waiter)) return
+      const [entry] = this.load(1)
+      if (entry === undefined) continue // it could not be sent any more
+      const operation = ++this.operations
+      const status = this.endpoint.startSend(operation, entry.views.length === 1 ? entry.views[0]! : entry.views)
+      const wait = report.wait()
+      if (status === 0 && wait === Wait.forBuffers) {
+        // The next completion tells; where there is none to come, nothing does.
+        if (this.started.length === 0) this.pauseAWhile()
+        return
+      }
+      if (status === 0 && wait === Wait.forTurn) {
+        this.needsCall = this.started.length === 0
+        this.changed()
+        return
+      }
+      this.waiting[this.head++] = undefined
+      waiter.first = this.base + this.head
+      waiter.left--
+      this.compact()
+      const result = status === 0 ? undefined : { status, sent: 0 }
+      const started = { operation, entry, result, reason: undefined, cut: false }
+      this.started.push(started)
+      if (status !== 0) this.settleStarted()
+      else if (wait === Wait.forRoom) this.barrier = started
+    }
+  }
+
+  /** An operation has completed. Those before it are settled first. */
+  settled(operation: number, status: number, sent: number): void {
+    const started = this.started.find((other) => other.operation === operation)
+    if (started === undefined) return
+    started.result = { status, sent }
+    if (this.barrier === started) this.barrier = undefined
+    this.settleStarted()
+    this.drain()
+    this.changed()
+  }
+
+  private settleStarted(): void {
+    while (this.started[0]?.result !== undefined) {
+      const { entry, result, reason, cut } = this.started.shift()!
+      const { waiter } = entry
+      this.messages--
+      this.bytes -= entry.size
+      if (result!.status !== 0) {
+        this.fail(waiter, reason ?? this.failure(result!.status, waiter.syscall, entry.place))
+        continue
+      }
+      waiter.taken++
+      waiter.bytes = result!.sent
+      if (waiter.left > 0) continue
+      if (cut) waiter.failed(failedAfter(waiter, reason!))
+      else waiter.done()
+    }
+    if (this.messages === 0) this.stopWaiting()
+  }
+
+  private cancel(started: Started, reason: Error): void {
+    const { waiter } = started.entry
+    started.reason ??= reason
+    started.cut ||= waiter.left > 0
+    this.remove(waiter)
+    this.endpoint.cancelSend(started.operation)
+  }
+
+  private failure(status: number, syscall: string, place: Readonly<ErrorPlace> | undefined): SocketError {
+    return fromTransfer(status, syscall, this.context.peer !== undefined, place)
   }
 
   /** Whether this queue waits for time to pass. */
@@ -362,11 +486,11 @@ export class SendQueue {
   }
 
   /** Writes the first messages that wait into the shared slots. What changed meanwhile fails. */
-  private load(): Waiting[] {
+  private load(most = slotCount): Waiting[] {
     const batch: Waiting[] = []
     const records: (Uint8Array | undefined)[] = []
     let recordSize = 0
-    for (let index = this.head; index < this.waiting.length && batch.length < slotCount; index++) {
+    for (let index = this.head; index < this.waiting.length && batch.length < most; index++) {
       const entry = this.waiting[index]
       if (entry === undefined) continue
       if (!entry.views.every((view, at) => byteLengthOf(view) === entry.lengths[at])) {
@@ -414,6 +538,7 @@ export class SendQueue {
   private startWaiting(wait: number, waiter: Waiter): void {
     try {
       if (wait === Wait.forBuffers) this.pauseAWhile()
+      else if (completesSends) this.startMore()
       else this.changed()
     } catch (error) {
       this.fail(waiter, error as Error)
@@ -503,6 +628,6 @@ function loadRecords(records: readonly (Uint8Array | undefined)[], count: number
 }
 
 /** The error of a batch tells how many of its messages went before. */
-export function failedAfter(waiter: Waiter, error: Error): Error {
+function failedAfter(waiter: Waiter, error: Error): Error {
   return waiter.syscall === 'sendmmsg' ? Object.assign(error, { sent: waiter.taken }) : error
 }

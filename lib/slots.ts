@@ -177,6 +177,7 @@ export const Present = {
   timestamp: 8,
   truncated: 16,
   controlTruncated: 32,
+  ecn: 64,
 } as const
 
 /** The slots that the addon writes. */

@@ -7,13 +7,14 @@ import {
   canceled,
   featureUnavailable,
   fromNative,
+  fromTransfer,
   invalidArgType,
   notRunning,
   SocketError,
   timedOut,
 } from './errors'
 import { receiveInto, shorten, type ReceiveStyle } from './receive'
-import { failedAfter, SendQueue, Waiter } from './send-queue'
+import { SendQueue, Waiter } from './send-queue'
 import { receiveSlots } from './slots'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
 import { readWaitOptions, type Room } from './validate'
@@ -74,9 +75,7 @@ class SendWaiter extends Waiter {
     super()
     this.taken = taken
     this.pending = new Pending(options, syscall, (error) => {
-      // Of a train that goes on, and nothing behind it, there is nothing to give up.
-      if (queue.giveUp(this) === 0) this.done()
-      else this.failed(failedAfter(this, error))
+      queue.giveUp(this, error)
     })
   }
 
@@ -275,6 +274,10 @@ export class Transport {
     if (status !== 0) throw fromNative(status, 'poll')
   }
 
+  onSettled(operation: number, status: number, sent: number): void {
+    this.queue.settled(operation, status, sent)
+  }
+
   onReady(status: number, events: number): void {
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
@@ -344,7 +347,7 @@ export class Transport {
     if (status === 0) return
     // What came before it goes first.
     if (ready.length > 0) this.failure = status
-    else throw fromNative(status, syscall)
+    else throw fromTransfer(status, syscall, this.facts.peer !== undefined)
   }
 
   private takeReceived(room: Room): Message[] {

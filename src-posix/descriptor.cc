@@ -1,4 +1,4 @@
-// Sockets and their options.
+// Sockets: how they are opened, borrowed, connected and watched.
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
@@ -9,20 +9,10 @@
 #include <cerrno>
 
 #include "address.h"
-#include "backend.h"
 #include "kernel.h"
 
 namespace datagram {
 namespace {
-
-bool Applies(Family row, Family socket) {
-  return row == kNoFamily || row == socket || (row == kIPv4 && socket == kIPv6);
-}
-
-// IPv4 options on an IPv6 socket are for its IPv4-mapped traffic. Not every kernel has that.
-bool Optional(Family row, Family socket) { return row == kIPv4 && socket == kIPv6; }
-
-Status Errno(int result) { return result < 0 ? -errno : 0; }
 
 void WidenSendBuffer(Descriptor descriptor) {
   int size = 0;
@@ -33,17 +23,7 @@ void WidenSendBuffer(Descriptor descriptor) {
   setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
-bool KnowsSegmentation(bool raw) {
-  if (raw) return false;
-  for (const SendControl& row : kKernel.send) {
-    if (row.fields & kSegmentSize) return true;
-  }
-  return false;
-}
-
 }  // namespace
-
-const Kernel& ThisKernel() { return kKernel; }
 
 Status OpenSocket(Family family, bool raw, int protocol, SocketState& state) {
   int type = raw ? SOCK_RAW : SOCK_DGRAM;
@@ -82,7 +62,7 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state) {
   return 0;
 }
 
-Status CloseDescriptor(Descriptor descriptor) { return Errno(close(descriptor)); }
+Status CloseDescriptor(Descriptor descriptor) { return StatusOf(close(descriptor)); }
 
 uint64_t IdentityOf(Descriptor descriptor) {
   struct stat information;
@@ -90,13 +70,6 @@ uint64_t IdentityOf(Descriptor descriptor) {
 }
 
 uint32_t InterfaceIndex(const char* name) { return if_nametoindex(name); }
-
-Status Bind(const SocketState& state, const Address& address) {
-  SocketAddress name;
-  const socklen_t length = Encode(state.family, address, name);
-  if (length == 0) return -EAFNOSUPPORT;
-  return Errno(bind(state.descriptor, &name.any, length));
-}
 
 Status Connect(const SocketState& state, const Address& address) {
   SocketAddress name;
@@ -106,7 +79,7 @@ Status Connect(const SocketState& state, const Address& address) {
   do {
     result = connect(state.descriptor, &name.any, length);
   } while (result < 0 && errno == EINTR);
-  return Errno(result);
+  return StatusOf(result);
 }
 
 Status Disconnect(const SocketState& state) {
@@ -120,60 +93,7 @@ Status Disconnect(const SocketState& state) {
     if (getpeername(state.descriptor, &peer.any, &length) < 0) return 0;
     return -EINVAL;
   }
-  return Errno(result);
-}
-
-Status LocalAddress(const SocketState& state, Address& address) {
-  SocketAddress name = {};
-  socklen_t length = sizeof name;
-  if (getsockname(state.descriptor, &name.any, &length) < 0) return -errno;
-  address = Decode(name, length);
-  return 0;
-}
-
-Status RemoteAddress(const SocketState& state, Address& address) {
-  SocketAddress name = {};
-  socklen_t length = sizeof name;
-  if (getpeername(state.descriptor, &name.any, &length) < 0) return -errno;
-  address = Decode(name, length);
-  return 0;
-}
-
-Status GetOption(const SocketState& state, Option option, int& value) {
-  for (const OptionRow& row : kOptions) {
-    if (row.option != option || row.set != nullptr || !Applies(row.family, state.family)) continue;
-    socklen_t length = sizeof value;
-    value = 0;
-    return Errno(getsockopt(state.descriptor, row.level, row.name, &value, &length));
-  }
-  return -ENOPROTOOPT;
-}
-
-Status SetOption(const SocketState& state, Option option, int value) {
-  Status status = -ENOPROTOOPT;
-  for (const OptionRow& row : kOptions) {
-    if (row.option != option || !Applies(row.family, state.family)) continue;
-    const int native = row.value != nullptr ? row.value(value) : value;
-    const int result = row.set != nullptr ? row.set(state.descriptor, value)
-                                          : setsockopt(state.descriptor, row.level, row.name,
-                                                       &native, sizeof native);
-    if (result < 0 && !Optional(row.family, state.family)) return -errno;
-    if (result >= 0) status = 0;
-  }
-  return status;
-}
-
-uint32_t EnableReceive(const SocketState& state, uint32_t fields) {
-  uint32_t told = 0;
-  for (const ReceiveOption& row : kKernel.receive_options) {
-    if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
-    // Coalescing is UDP's; a raw socket has no such option.
-    if (state.raw && row.level == IPPROTO_UDP) continue;
-    if (setsockopt(state.descriptor, row.level, row.option, &row.value, sizeof row.value) == 0) {
-      told |= row.fields;
-    }
-  }
-  return fields & ~told;
+  return StatusOf(result);
 }
 
 bool WaitReadable(Descriptor descriptor, int milliseconds) {

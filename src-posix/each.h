@@ -10,7 +10,7 @@
 
 namespace datagram {
 
-inline int SendEach(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+inline int SendEach(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   unsigned done = 0;
   for (; done < count; done++) {
     const ssize_t size = sendmsg(descriptor, &headers[done].msg_hdr, flags);
@@ -20,7 +20,7 @@ inline int SendEach(Descriptor descriptor, MultiHeader* headers, unsigned count,
   return static_cast<int>(done);
 }
 
-inline int ReceiveEach(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+inline int ReceiveEach(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   unsigned done = 0;
   for (; done < count; done++) {
     const ssize_t size = recvmsg(descriptor, &headers[done].msg_hdr, flags);

@@ -97,9 +97,9 @@ const OptionRow kOptionRows[] = {
 // Private system calls (bsd/sys/socket_private.h): in no header, and to be missing one day. Older
 // kernels lose the count of what was sent on most errors, and of received control data the length;
 // from Darwin 23 on both work as far as they are used here.
-using SendMessages = ssize_t (*)(int, const MultiHeader*, unsigned, int);
-using ReceiveMessages = ssize_t (*)(int, const MultiHeader*, unsigned, int);
-static_assert(offsetof(MultiHeader, msg_len) == sizeof(msghdr), "struct msghdr_x");
+using SendMessages = ssize_t (*)(int, const MessageHeader*, unsigned, int);
+using ReceiveMessages = ssize_t (*)(int, const MessageHeader*, unsigned, int);
+static_assert(offsetof(MessageHeader, msg_len) == sizeof(msghdr), "struct msghdr_x");
 
 template <typename Function>
 Function LookUp(const char* name) {
@@ -120,7 +120,7 @@ size_t LengthOf(const msghdr& header) {
 
 // sendmsg_x answers -1 for errors other than lack of room, however much was sent before. Datagrams
 // with the same name and control data meet such an error with the first of them or not at all.
-bool Alike(const MultiHeader* headers, unsigned count) {
+bool Alike(const MessageHeader* headers, unsigned count) {
   const msghdr& first = headers[0].msg_hdr;
   for (unsigned index = 0; index < count; index++) {
     const msghdr& header = headers[index].msg_hdr;
@@ -135,7 +135,7 @@ bool Alike(const MultiHeader* headers, unsigned count) {
 }
 
 // recvmsg_x does not say which datagrams it has cut off: it is for rooms that any datagram fits in.
-bool Roomy(const MultiHeader* headers, unsigned count) {
+bool Roomy(const MessageHeader* headers, unsigned count) {
   for (unsigned index = 0; index < count; index++) {
     const msghdr& header = headers[index].msg_hdr;
     if (LengthOf(header) < kMaxDatagram) return false;
@@ -168,14 +168,14 @@ const Kernel kKernel = {
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);
 
-int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   if (kSendMessages == nullptr || flags != MSG_DONTWAIT || !Alike(headers, count)) {
     return SendEach(descriptor, headers, count, flags);
   }
   return static_cast<int>(kSendMessages(descriptor, headers, count, flags));
 }
 
-int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int ReceiveMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   if (kReceiveMessages == nullptr || flags != MSG_DONTWAIT || !Roomy(headers, count)) {
     return ReceiveEach(descriptor, headers, count, flags);
   }

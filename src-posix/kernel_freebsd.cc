@@ -117,11 +117,11 @@ const Kernel kKernel = {
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);
 
-int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return static_cast<int>(sendmmsg(descriptor, headers, count, flags));
 }
 
-int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int ReceiveMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return static_cast<int>(recvmmsg(descriptor, headers, count, flags, nullptr));
 }
 

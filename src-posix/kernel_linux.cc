@@ -165,11 +165,11 @@ const Kernel kKernel = {
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);
 
-int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return sendmmsg(descriptor, headers, count, flags);
 }
 
-int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int ReceiveMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   // The time-out of recvmmsg is checked only after a datagram came (recvmmsg(2), BUGS).
   return recvmmsg(descriptor, headers, count, flags, nullptr);
 }

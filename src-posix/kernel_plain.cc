@@ -48,11 +48,11 @@ const Kernel kKernel = {
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);
 
-int SendMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return SendEach(descriptor, headers, count, flags);
 }
 
-int ReceiveMany(Descriptor descriptor, MultiHeader* headers, unsigned count, int flags) {
+int ReceiveMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return ReceiveEach(descriptor, headers, count, flags);
 }
 

@@ -63,6 +63,13 @@ Napi::Object FieldsOf(Napi::Env env, const Table<Row>& rows) {
   return fields;
 }
 
+Napi::Object ClassOf(Napi::Env env, const ClassBits& bits) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("IPv4", static_cast<uint32_t>(bits.ipv4));
+  result.Set("IPv6", static_cast<uint32_t>(bits.ipv6));
+  return result;
+}
+
 Napi::Object DescribeKernel(Napi::Env env) {
   const Kernel& kernel = ThisKernel();
   Napi::Object result = Napi::Object::New(env);
@@ -72,6 +79,9 @@ Napi::Object DescribeKernel(Napi::Env env) {
   result.Set("sendFlags", static_cast<uint32_t>(kernel.send_flags));
   result.Set("sourceNeedsWildcard", kernel.source_needs_wildcard);
   result.Set("interfaceDiscardsSource", kernel.interface_discards_source);
+  result.Set("sendClass", ClassOf(env, kernel.send_class));
+  result.Set("toldClass", ClassOf(env, kernel.told_class));
+  result.Set("sendsCongestionExperienced", kernel.sends_congestion_experienced);
   result.Set("completesSends", kWaiting == Waiting::kCompletion);
   return result;
 }

@@ -28,6 +28,7 @@ struct SocketState {
   bool raw = false;
   bool owned = false;         // ours: options may be set, the descriptor is closed with it
   bool segmentation = false;  // trains go to the kernel whole
+  SocketCalls calls;          // the backend's own
 };
 
 // An address as both sides of the boundary see it: IPv4-mapped addresses are IPv4.
@@ -128,10 +129,27 @@ int WatchInit(uv_loop_t* loop, uv_poll_t* handle, Descriptor descriptor, bool ow
 
 // Completion; only where kWaiting is kCompletion.
 class PendingSend;
+
+struct StartOutcome {
+  Status status = 0;
+  // kDontWait: it was started, and others can be started behind it. kForRoom: it was started, and
+  // nothing may follow until it is settled (a train). kForBuffers, kForTurn: it was not started.
+  Wait wait = kDontWait;
+};
+
+// Told once, on the loop's thread, of what was started. `sent`: bytes that the kernel took.
 using SettleSend = void (*)(void* context, Status status, uint32_t sent);
-Status StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
-                 uv_loop_t* loop, SettleSend settle, void* context, PendingSend** pending);
-void CancelSend(PendingSend* pending);
+
+// Starts to send what Send() had no room for. `state` must be there until it is settled or
+// cancelled.
+StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+                       uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
+                       PendingSend** pending);
+// Its completion still decides, and is told. A train whose start was taken goes on, unless the
+// socket is about to be closed.
+void CancelSend(PendingSend* pending, bool closing);
+// Whether it keeps the event loop alive, as it does from the start.
+void HoldSend(PendingSend* pending, bool on);
 
 }  // namespace datagram
 

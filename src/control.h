@@ -68,6 +68,12 @@ constexpr Table<Row> TableOf(const Row (&rows)[N]) {
   return {rows, N};
 }
 
+// Bits of the traffic class octet, by family.
+struct ClassBits {
+  uint8_t ipv4 = 0xff;
+  uint8_t ipv6 = 0xff;
+};
+
 // The tables of one kernel, and what it does differently.
 struct Kernel {
   Table<SendControl> send;
@@ -78,9 +84,12 @@ struct Kernel {
   bool source_needs_wildcard;      // an IPv4 source or interface: only bound to the wildcard
   bool interface_discards_source;  // an IPv4 interface beats an IPv4 source, which is then lost
   bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
-  void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
-  uint32_t dropped_by_raw_ipv4 = 0;     // fields whose control messages raw sockets pass over
-  int least_send_buffer = 0;            // where less than that refuses what could be sent
+  void (*complete)(ReceiveSlot& slot);       // fills in what no control message tells; may be null
+  uint32_t dropped_by_raw_ipv4 = 0;          // fields whose control messages raw sockets pass over
+  int least_send_buffer = 0;                 // where less than that refuses what could be sent
+  ClassBits send_class = {};                 // what it can send of the traffic class
+  ClassBits told_class = {};                 // what it tells of it
+  bool sends_congestion_experienced = true;  // the ECN value 3 (RFC 3168, 5)
 };
 
 // The room that one message's typed control data can take: every row that can go with it.

@@ -83,6 +83,8 @@ Napi::Function Endpoint::Define(Napi::Env env) {
                          InstanceMethod<&Endpoint::EnableReceive>("enableReceive"),
                          InstanceMethod<&Endpoint::WaitReadable>("waitReadable"),
                          InstanceMethod<&Endpoint::Send>("send"),
+                         InstanceMethod<&Endpoint::StartSend>("startSend"),
+                         InstanceMethod<&Endpoint::CancelSend>("cancelSend"),
                          InstanceMethod<&Endpoint::Receive>("receive"),
                          InstanceMethod<&Endpoint::Pack>("pack"),
                          InstanceMethod<&Endpoint::Watch>("watch"),
@@ -102,6 +104,7 @@ Endpoint::Endpoint(const Napi::CallbackInfo& info)
 
 Endpoint::~Endpoint() {
   Shut();
+  for (const auto& [number, operation] : operations_) operation->endpoint = nullptr;
   instance_->Unregister(this);
 }
 
@@ -153,6 +156,11 @@ Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
 
 Status Endpoint::Shut() {
   CloseWatcher();
+  if constexpr (kWaiting == Waiting::kCompletion) {
+    for (const auto& [number, operation] : operations_) {
+      datagram::CancelSend(operation->pending, true);
+    }
+  }
   if (descriptor_ == kInvalidDescriptor) return 0;
   const Status status = state_.owned ? CloseDescriptor(descriptor_) : 0;
   descriptor_ = kInvalidDescriptor;
@@ -254,45 +262,59 @@ Napi::Value Endpoint::Segmentation(const Napi::CallbackInfo& info) {
 // of all of them in one array. Returns how many the kernel took whole; the report says why it were
 // not all.
 Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
-  if (Refuse(info, Instance::kSendMemory)) return {};
+  const uint32_t count = Unsigned(info, 0);
+  if (!ReadMessages(info, count, info[1])) return {};
+  Instance& instance = *instance_;
+  const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
+                                             count, instance.max_segments);
+  instance.report->status = outcome.status;
+  instance.report->wait = outcome.wait;
+  return Number(info, outcome.taken);
+}
+
+bool Endpoint::ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi_value data) {
+  if (Refuse(info, Instance::kSendMemory)) return false;
   const napi_env env = info.Env();
   Instance& instance = *instance_;
-  const uint32_t count = Unsigned(info, 0);
   if (count == 0 || count > kSlotCount) {
     Throw(env, "ERR_OUT_OF_RANGE", "count is out of range");
-    return {};
+    return false;
   }
 
   bool is_array = false;
-  if (napi_is_array(env, info[1], &is_array) != napi_ok) return {};
+  if (napi_is_array(env, data, &is_array) != napi_ok) return false;
   uint32_t views = 1;
-  if (is_array && napi_get_array_length(env, info[1], &views) != napi_ok) return {};
+  if (is_array && napi_get_array_length(env, data, &views) != napi_ok) return false;
   if (views > kSlotCount * kMaxBuffers) {
     Throw(env, "ERR_OUT_OF_RANGE", "data has too many views");
-    return {};
+    return false;
   }
   // Reading an element can run JavaScript, which can free memory and call here again: all elements
   // are read before the first is looked into.
   std::vector<napi_value> values;
   values.swap(instance.values);
-  values.assign(1, info[1]);
+  values.assign(1, data);
   if (is_array) {
     values.resize(views);
     for (uint32_t index = 0; index < views; index++) {
-      if (napi_get_element(env, info[1], index, &values[index]) != napi_ok) return {};
+      if (napi_get_element(env, data, index, &values[index]) != napi_ok) return false;
     }
-    if (Refuse(info, Instance::kSendMemory)) return {};
+    if (Refuse(info, Instance::kSendMemory)) return false;
   }
   std::vector<Buffer>& buffers = instance.buffers;
   buffers.clear();
   for (const napi_value value : values) {
-    uint8_t* data = nullptr;
+    uint8_t* bytes = nullptr;
     size_t length = 0;
-    if (!ReadView(env, value, &data, &length)) {
+    if (!ReadView(env, value, &bytes, &length)) {
       Throw(env, "ERR_INVALID_ARG_TYPE", "data must be Uint8Arrays that are not shared memory");
-      return {};
+      return false;
     }
-    buffers.push_back(MakeBuffer(data, length));
+    if (length > UINT32_MAX) {
+      Throw(env, "ERR_OUT_OF_RANGE", "a view is too long");
+      return false;
+    }
+    buffers.push_back(MakeBuffer(bytes, length));
   }
   values.swap(instance.values);
 
@@ -304,7 +326,7 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
         slot.controlOffset > kSendControlArena ||
         slot.controlLength > kSendControlArena - slot.controlOffset) {
       Throw(env, "ERR_OUT_OF_RANGE", "a slot is out of range");
-      return {};
+      return false;
     }
     message = {&slot, buffers.data() + used, 0, instance.send_records + slot.controlOffset};
     for (uint32_t view = 0; view < slot.bufferCount; view++) {
@@ -317,15 +339,63 @@ Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
         ((slot.fields & kSegmentSize) != 0 && slot.segmentSize == 0) ||
         !ValidRecords(message.records, slot.controlLength)) {
       Throw(env, "ERR_OUT_OF_RANGE", "a slot is out of range");
-      return {};
+      return false;
     }
   }
 
-  const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
-                                             count, instance.max_segments);
-  instance.report->status = outcome.status;
-  instance.report->wait = outcome.wait;
-  return Number(info, outcome.taken);
+  return true;
+}
+
+// startSend(number, data): hands the message of slot 0 to the kernel, which settles it later. The
+// report says whether others can follow at once.
+Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
+  if constexpr (kWaiting == Waiting::kCompletion) {
+    if (!ReadMessages(info, 1, info[1])) return {};
+    Instance& instance = *instance_;
+    auto operation =
+        std::make_unique<Operation>(Operation{instance_, this, Unsigned(info, 0), nullptr});
+    const StartOutcome outcome = datagram::StartSend(
+        *instance.workspace, state_, instance.messages[0], instance.max_segments, instance.loop,
+        OnSettled, operation.get(), &operation->pending);
+    instance.report->wait = outcome.wait;
+    if (operation->pending != nullptr) {
+      if (!hold_) HoldSend(operation->pending, false);
+      instance.HandleOpened();
+      if (operations_.empty()) Ref();
+      operations_[operation->number] = operation.get();
+      operation.release();  // until it is settled
+    }
+    return Number(info, outcome.status);
+  } else {
+    return Number(info, kNotSupported);
+  }
+}
+
+// cancelSend(number): its completion still decides.
+Napi::Value Endpoint::CancelSend(const Napi::CallbackInfo& info) {
+  if constexpr (kWaiting == Waiting::kCompletion) {
+    const auto found = operations_.find(Unsigned(info, 0));
+    if (found != operations_.end()) datagram::CancelSend(found->second->pending, false);
+  }
+  return Number(info, 0);
+}
+
+void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
+  const std::unique_ptr<Operation> operation(static_cast<Operation*>(context));
+  const std::shared_ptr<Instance> instance = operation->instance;
+  Endpoint* endpoint = operation->endpoint;
+  if (endpoint != nullptr) endpoint->operations_.erase(operation->number);
+  napi_handle_scope scope;
+  if (endpoint != nullptr && !instance->ending &&
+      napi_open_handle_scope(instance->env, &scope) == napi_ok) {
+    napi_value value = nullptr;
+    if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
+      if (endpoint->operations_.empty()) endpoint->Unref();
+      instance->Settle(value, operation->number, status, sent);
+    }
+    napi_close_handle_scope(instance->env, scope);
+  }
+  instance->HandleClosed();
 }
 
 // --- receiving ----------------------------------------------------------------------------------
@@ -424,6 +494,9 @@ Napi::Value Endpoint::SetHold(const Napi::CallbackInfo& info) {
   if (watcher_ != nullptr) {
     auto* handle = reinterpret_cast<uv_handle_t*>(watcher_->handle);
     hold_ ? uv_ref(handle) : uv_unref(handle);
+  }
+  if constexpr (kWaiting == Waiting::kCompletion) {
+    for (const auto& [number, operation] : operations_) HoldSend(operation->pending, hold_);
   }
   return Number(info, 0);
 }

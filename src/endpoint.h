@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include <memory>
+#include <unordered_map>
 
 #include "backend.h"
 #include "instance.h"
@@ -18,6 +19,14 @@ struct Watcher {
   Endpoint* endpoint;  // null once the endpoint let go of it
   Descriptor duplicate = kInvalidDescriptor;
   uv_poll_t* handle;
+};
+
+// A send that has not completed: it outlives its endpoint where that is destroyed first.
+struct Operation {
+  std::shared_ptr<Instance> instance;
+  Endpoint* endpoint;  // null once the endpoint is gone
+  uint32_t number;
+  PendingSend* pending;
 };
 
 class Endpoint : public Napi::ObjectWrap<Endpoint> {
@@ -46,6 +55,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value EnableReceive(const Napi::CallbackInfo& info);
   Napi::Value WaitReadable(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);
+  Napi::Value StartSend(const Napi::CallbackInfo& info);
+  Napi::Value CancelSend(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Pack(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
@@ -55,6 +66,10 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value DescriptorNumber(const Napi::CallbackInfo& info);
   Napi::Value Segmentation(const Napi::CallbackInfo& info);
 
+  // Reads slots and data into the instance's messages; false, with an exception pending, when they
+  // are not what they must be.
+  bool ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi_value data);
+  static void OnSettled(void* context, Status status, uint32_t sent);
   static void OnEvent(uv_poll_t* handle, int status, int events);
   Status StartWatching(int events);
   void StopWatching();
@@ -70,6 +85,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   SocketState state_;
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   Watcher* watcher_ = nullptr;
+  std::unordered_map<uint32_t, Operation*> operations_;
   bool watching_ = false;
   bool hold_ = true;  // watching keeps the event loop alive
 };

@@ -20,12 +20,14 @@ const char* Instance::Attach(const Napi::CallbackInfo& info) {
       sizeof(Report),
   };
   if (attached()) return "initialize() was called before";
-  if (info.Length() != kMemoryCount + 1 || !info[kMemoryCount].IsFunction()) {
-    return "initialize() takes six ArrayBuffers and a function";
+  if (info.Length() != kMemoryCount + 2 || !info[kMemoryCount].IsFunction() ||
+      !info[kMemoryCount + 1].IsFunction()) {
+    return "initialize() takes six ArrayBuffers and two functions";
   }
   uint8_t* data[kMemoryCount];
   for (size_t index = 0; index < kMemoryCount; index++) {
-    if (!info[index].IsArrayBuffer()) return "initialize() takes six ArrayBuffers and a function";
+    if (!info[index].IsArrayBuffer())
+      return "initialize() takes six ArrayBuffers and two functions";
     for (size_t other = 0; other < index; other++) {
       if (info[index].StrictEquals(info[other]))
         return "initialize() takes six different ArrayBuffers";
@@ -46,7 +48,8 @@ const char* Instance::Attach(const Napi::CallbackInfo& info) {
   receive_area = {reinterpret_cast<ReceiveSlot*>(data[2]), data[3], kReceiveStride, data[4],
                   kRecordStride};
   report = reinterpret_cast<Report*>(data[5]);
-  if (napi_create_reference(env, info[kMemoryCount], 1, &dispatch_) != napi_ok) {
+  if (napi_create_reference(env, info[kMemoryCount + 1], 1, &settle_) != napi_ok ||
+      napi_create_reference(env, info[kMemoryCount], 1, &dispatch_) != napi_ok) {
     return "out of memory";
   }
   return nullptr;
@@ -69,16 +72,29 @@ bool Instance::MemoryIsThere(uint32_t parts) const {
 }
 
 void Instance::Dispatch(napi_value endpoint, int status, int events) {
-  napi_value function = nullptr;
   napi_value arguments[3] = {endpoint, nullptr, nullptr};
-  if (napi_get_reference_value(env, dispatch_, &function) != napi_ok || function == nullptr ||
-      napi_create_int32(env, status, &arguments[1]) != napi_ok ||
-      napi_create_int32(env, events, &arguments[2]) != napi_ok) {
-    return;
+  if (napi_create_int32(env, status, &arguments[1]) == napi_ok &&
+      napi_create_int32(env, events, &arguments[2]) == napi_ok) {
+    Call(dispatch_, endpoint, arguments, 3);
   }
+}
+
+void Instance::Settle(napi_value endpoint, uint32_t operation, Status status, uint32_t sent) {
+  napi_value arguments[4] = {endpoint, nullptr, nullptr, nullptr};
+  if (napi_create_uint32(env, operation, &arguments[1]) == napi_ok &&
+      napi_create_int32(env, status, &arguments[2]) == napi_ok &&
+      napi_create_uint32(env, sent, &arguments[3]) == napi_ok) {
+    Call(settle_, endpoint, arguments, 4);
+  }
+}
+
+void Instance::Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
+                    size_t count) {
+  napi_value function = nullptr;
+  if (napi_get_reference_value(env, reference, &function) != napi_ok || function == nullptr) return;
   // Plain Node-API: in a thread that is being terminated every call can fail, and node-addon-api
   // would abort on what it cannot throw.
-  if (napi_make_callback(env, nullptr, endpoint, function, 3, arguments, nullptr) == napi_ok) {
+  if (napi_make_callback(env, nullptr, endpoint, function, count, arguments, nullptr) == napi_ok) {
     return;
   }
   bool pending = false;

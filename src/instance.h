@@ -20,7 +20,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
  public:
   explicit Instance(napi_env env);
 
-  // Takes the memory that JavaScript allocated, and the function that readiness is told to.
+  // Takes the memory that JavaScript allocated, and the function that readiness and
+  // completion are told to.
   // Returns what is wrong with it, or null.
   const char* Attach(const Napi::CallbackInfo& info);
   bool attached() const { return dispatch_ != nullptr; }
@@ -33,6 +34,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
 
   // Calls dispatch(endpoint, status, events) in the loop's turn.
   void Dispatch(napi_value endpoint, int status, int events);
+  // Calls settle(endpoint, operation, status, sent) for a send that has completed.
+  void Settle(napi_value endpoint, uint32_t operation, Status status, uint32_t sent);
 
   // Keeps the environment's end waiting until every handle is closed (napi_add_async_cleanup_hook).
   void HandleOpened() { open_handles_++; }
@@ -55,6 +58,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::vector<OutgoingMessage> messages;
 
  private:
+  void Call(napi_ref function, napi_value endpoint, const napi_value* arguments, size_t count);
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
 
   static constexpr size_t kMemoryCount = 6;
@@ -65,6 +69,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   };
   Memory memory_[kMemoryCount] = {};
   napi_ref dispatch_ = nullptr;
+  napi_ref settle_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   std::unordered_set<Endpoint*> endpoints_;
   int open_handles_ = 0;

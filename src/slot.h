@@ -42,6 +42,7 @@ enum Present : uint8_t {
   kHasTimestamp = 8,
   kTruncated = 16,
   kControlTruncated = 32,
+  kHasEcn = 64,  // the ECN half of the traffic class alone
 };
 
 // X(type, name, array suffix, meaning). Widest members first, so that there is no padding.
@@ -137,6 +138,7 @@ enum Wait : int32_t {
   kDontWait = 0,
   kForRoom = 1,     // EAGAIN: writable will tell (readiness), or the completion (overlapped)
   kForBuffers = 2,  // ENOBUFS of the BSDs: nothing will tell, try again in a while
+  kForTurn = 3,     // goes in one call only (emulated): alone, when there is room
 };
 
 constexpr uint32_t kSlotCount = 64;

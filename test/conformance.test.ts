@@ -72,12 +72,17 @@ const sizes = (messages: readonly { data: Buffer }[]): number[] => messages.map(
 const joined = (messages: readonly { data: Buffer }[]): Buffer => Buffer.concat(messages.map(({ data }) => data))
 
 const { platform } = process
+const wine = process.env['SENDMSG_WINE'] !== undefined
 const can = capabilities()
 const x = Buffer.from('x')
 const noSend = (field: SendField, family: 'IPv4' | 'IPv6'): string | false =>
   can.send[field][family] === false && `${platform} cannot send ${field} over ${family}`
 const noReceive = (field: ReceiveInfoName, family: 'IPv4' | 'IPv6'): string | false =>
   can.receive[field][family] === false && `${platform} does not tell ${field} of ${family}`
+
+/** Winsock refuses to send the ECN value 3, congestion experienced; so do we, in advance. */
+const sendsCE = platform !== 'win32'
+const sendable = (trafficClass: number): boolean => sendsCE || (trafficClass & 3) !== 3
 
 const peer = noPeer === false ? new Peer() : undefined
 t.teardown(() => peer?.end())
@@ -208,7 +213,7 @@ for (const route of routes) {
     })
 
     t.test('trafficClass, every value', { skip: noSend('trafficClass', family) }, async (t) => {
-      const all = range(0, 255)
+      const all = range(0, 255).filter(sendable)
       const arrived = await arrives(
         all.map((trafficClass) => ({ data: Buffer.from([trafficClass]), ...to, trafficClass })),
       )
@@ -229,6 +234,12 @@ for (const route of routes) {
         )
       }
       told(t, await arrives([{ data: Buffer.from('x'), ...to }]), [{ trafficClass: 0 }], 'the socket is as it was')
+      if (!sendsCE) {
+        for (const fields of [{ trafficClass: 0x2b }, { ecn: 3 }, { ecn: 3, dscp: 1 }]) {
+          await t.rejects(sendmsg(socket, { data: Buffer.from('x'), ...to, ...fields }), { code: 'ENOTSUP' })
+        }
+        t.same(await sink.receive(0), [])
+      }
     })
 
     t.test('ecn and dscp, every value', { skip: noSend('ecn', family) }, async (t) => {
@@ -236,7 +247,7 @@ for (const route of routes) {
         ...range(0, 3).map((ecn) => ({ fields: { ecn }, seen: ecn })),
         ...range(0, 63).map((dscp) => ({ fields: { dscp }, seen: dscp << 2 })),
         ...range(0, 63).map((dscp) => ({ fields: { dscp, ecn: dscp & 3 }, seen: (dscp << 2) | (dscp & 3) })),
-      ]
+      ].filter(({ seen }) => sendable(seen))
       const arrived = await arrives(marks.map(({ fields }) => ({ data: Buffer.from('x'), ...to, ...fields })))
       t.same(
         arrived.map((message) => message.trafficClass),
@@ -297,6 +308,8 @@ for (const route of routes) {
     t.test('flags', async (t) => {
       for (const flag of ['dontRoute', 'confirm', 'partial', 'oob'] as const) {
         const message = { data: Buffer.from(flag), ...to, flags: { [flag]: true } }
+        // "MSG_OOB was specified, but the socket is not stream-style": WSAEOPNOTSUPP, on Microsoft's page.
+        if (can.flags[flag] && flag === 'oob') continue
         if (can.flags[flag]) t.same(texts(await arrives([message])), [flag])
         else await t.rejects(sendmsg(socket, message), { code: 'ENOTSUP' }, `${flag} is not of ${platform}`)
         t.same(texts(await arrives([{ ...message, flags: { [flag]: false } }])), [flag], 'switched off, nobody minds')
@@ -312,13 +325,19 @@ for (const route of routes) {
           : [numbers['IPPROTO_IPV6']!, numbers['IPV6_TCLASS']!, numbers['IPV6_HOPLIMIT']!]
       const integer = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer)
       const octet = { level, type: classType, data: integer(0x66) }
+      // Where there is no control message for it macOS passes over it, and Windows refuses it.
+      const sendsLimit = can.send.hopLimit[family] === 'kernel'
+      const limit = { level, type: limitType, data: integer(44) }
+      if (platform === 'win32' && !sendsLimit) {
+        await t.rejects(sendmsg(socket, { data: Buffer.from('x'), ...to, control: [limit] }), { code: 'EINVAL' })
+      }
       told(t, await arrives([{ data: Buffer.from('x'), ...to, control: [octet] }]), [{ trafficClass: 0x66 }])
       told(
         t,
         await arrives([
-          { data: Buffer.from('x'), ...to, control: [octet, { level, type: limitType, data: integer(44) }] },
+          { data: Buffer.from('x'), ...to, control: platform === 'win32' && !sendsLimit ? [octet] : [octet, limit] },
         ]),
-        [platform === 'darwin' && family === 'IPv4' ? { trafficClass: 0x66 } : { trafficClass: 0x66, hopLimit: 44 }],
+        [!sendsLimit ? { trafficClass: 0x66 } : { trafficClass: 0x66, hopLimit: 44 }],
         'two of them',
       )
       if (noSend('source', family) === false) {
@@ -340,15 +359,15 @@ for (const route of routes) {
         ...to,
         source,
         interface: loopbackIndex,
-        trafficClass: 0x2b,
+        trafficClass: 0x2a,
         hopLimit: 9,
         dontFragment: true,
         flags: { confirm: can.flags.confirm },
       }
       told(t, await arrives([message, { data: Buffer.from('plain'), ...to }, message]), [
-        { data: Buffer.from('all'), address: source, interface: loopbackIndex, trafficClass: 0x2b, hopLimit: 9 },
+        { data: Buffer.from('all'), address: source, interface: loopbackIndex, trafficClass: 0x2a, hopLimit: 9 },
         { data: Buffer.from('plain'), trafficClass: 0 },
-        { data: Buffer.from('all'), address: source, interface: loopbackIndex, trafficClass: 0x2b, hopLimit: 9 },
+        { data: Buffer.from('all'), address: source, interface: loopbackIndex, trafficClass: 0x2a, hopLimit: 9 },
       ])
     })
 
@@ -357,7 +376,7 @@ for (const route of routes) {
         const messages = range(1, count).map((at): OutgoingMessage => ({
           data: at % 5 === 0 ? [Buffer.from(String(at)), Buffer.from('!')] : Buffer.from(String(at)),
           ...to,
-          ...(noSend('trafficClass', family) === false && { trafficClass: at & 0xff }),
+          ...(noSend('trafficClass', family) === false && { trafficClass: at & 0xfe }),
           ...(noSend('hopLimit', family) === false && at % 3 === 0 && { hopLimit: (at % 255) + 1 }),
           ...(noSend('source', family) === false &&
             family === 'IPv4' &&
@@ -851,10 +870,13 @@ for (const [title, options] of [
       return options.family === 6 && !local['::1'] ? 'there is no IPv6 here' : false
     } catch (error) {
       const { code } = error as SocketError
+      if (code === 'EPROTONOSUPPORT' && wine) return `no raw sockets of protocol ${protocol} under Wine`
       if (code !== 'EPERM' && code !== 'EACCES') throw error
       return `raw sockets are not for everybody: ${code}`
     }
   })()
+
+  const noExperiment = wine && 'Wine knows raw sockets of ICMP alone'
 
   t.test(`${title}: an echo`, { skip: refused }, async (t) => {
     const receiveInfo = (['destination', 'interface', 'hopLimit'] as const).filter(
@@ -896,7 +918,7 @@ for (const [title, options] of [
     })
   })
 
-  t.test(`${title}: data without the IP header, both ways`, { skip: refused || noPeer }, async (t) => {
+  t.test(`${title}: data without the IP header, both ways`, { skip: refused || noPeer || noExperiment }, async (t) => {
     const EXPERIMENT = 253 // RFC 3692
     const socket = await bound(t, { type, protocol: EXPERIMENT, pull: true, receiveInfo: ['hopLimit', 'trafficClass'] })
     const other = await peer!.open({ family: options.family, protocol: EXPERIMENT, address: loopback })
@@ -945,7 +967,8 @@ for (const type of ['udp4', 'udp6'] as const) {
     }
   })
 
-  t.test(`ICMP unreachable, ${type}: a connected socket is told, once`, { skip }, async (t) => {
+  const untold = wine && 'Wine fetches the error of a datagram socket, and tells nobody'
+  t.test(`ICMP unreachable, ${type}: a connected socket is told, once`, { skip: skip || untold }, async (t) => {
     const nobody = await closedPort(type)
     const pulling = open(t, { type, pull: true })
     pulling.connect(nobody, loopback)
@@ -1032,6 +1055,10 @@ t.test('the life of a socket', async (t) => {
         await new Promise<void>((done) => form(one, done))
         t.ok(one.address().port > 0)
       }
+    })
+
+    const anyAddress = wine && 'Wine binds to addresses that are not there'
+    t.test(`${type}: bind to an address of another host`, { skip: anyAddress }, async (t) => {
       const foreign = open(t, { type })
       foreign.bind(0, type === 'udp4' ? '192.0.2.77' : '2001:db8::77')
       told(t, (await once(foreign, 'error'))[0], { code: 'EADDRNOTAVAIL', syscall: 'bind' })

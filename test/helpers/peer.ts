@@ -1,7 +1,11 @@
 // The outside witness: test/witness/peer.py, which sends and receives with Python's own sendmsg and recvmsg.
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
+//
+// Where tests cannot start a Unix program (under Wine), they find one behind a TCP port: scripts/test-windows.mjs.
+import { spawn, spawnSync } from 'node:child_process'
+import { connect } from 'node:net'
 import path from 'node:path'
-import { createInterface, type Interface } from 'node:readline'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 
 const script = path.join(__dirname, '..', 'witness', 'peer.py')
 
@@ -12,7 +16,11 @@ interface Known {
   interfaces: Record<string, number>
 }
 
-const asked = spawnSync('python3', [script], { input: '{"op":"numbers"}\n', encoding: 'utf8' })
+const { SENDMSG_WITNESS_PORT: witnessPort, SENDMSG_WITNESS_KNOWN: witnessKnown } = process.env
+const asked =
+  witnessKnown === undefined
+    ? spawnSync('python3', [script], { input: '{"op":"numbers"}\n', encoding: 'utf8' })
+    : { error: undefined, status: 0, stdout: witnessKnown, stderr: '' }
 
 /** Why there is no witness here; false where there is one. */
 export const noPeer: string | false =
@@ -62,37 +70,46 @@ export interface PeerOptions {
 
 /** A process of the witness, with any number of sockets. */
 export class Peer {
-  private readonly lines: Interface
-  private readonly child: ChildProcessWithoutNullStreams
+  /** 0 where it was started elsewhere. */
+  readonly pid: number = 0
+  private readonly commands: Writable
   private readonly waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = []
   private stderr = ''
 
   /** `wrapper` starts it: `['unshare', '-n']` for a network namespace of its own. */
   constructor(wrapper: readonly string[] = []) {
-    const argv = [...wrapper, 'python3', script]
-    this.child = spawn(argv[0]!, argv.slice(1))
-    this.lines = createInterface({ input: this.child.stdout })
-    this.lines.on('line', (line) => this.waiting.shift()?.resolve(line))
-    this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
-    this.child.on('error', (error) => (this.stderr += error.message))
-    this.child.on('close', () => {
-      for (const { reject } of this.waiting.splice(0)) reject(new Error(`The witness ended: ${this.stderr}`))
-    })
-  }
-
-  get pid(): number {
-    return this.child.pid!
+    let answers: Readable
+    if (witnessPort === undefined) {
+      const argv = [...wrapper, 'python3', script]
+      const child = spawn(argv[0]!, argv.slice(1))
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+      this.pid = child.pid ?? 0
+      this.commands = child.stdin
+      answers = child.stdout
+      child.on('error', (error) => (this.stderr += error.message))
+      child.on('close', () => this.ended())
+    } else {
+      const socket = connect(Number(witnessPort), '127.0.0.1')
+      this.commands = answers = socket
+      socket.on('error', (error) => (this.stderr += error.message))
+      socket.on('close', () => this.ended())
+    }
+    createInterface({ input: answers }).on('line', (line) => this.waiting.shift()?.resolve(line))
   }
 
   /** Ends the process. */
   end(): void {
-    this.child.stdin.end()
+    this.commands.end()
+  }
+
+  private ended(): void {
+    for (const { reject } of this.waiting.splice(0)) reject(new Error(`The witness ended: ${this.stderr}`))
   }
 
   async ask(command: object): Promise<ReturnType<typeof JSON.parse>> {
     const line = await new Promise<string>((resolve, reject) => {
       this.waiting.push({ resolve, reject })
-      this.child.stdin.write(`${JSON.stringify(command)}\n`)
+      this.commands.write(`${JSON.stringify(command)}\n`)
     })
     const answer = JSON.parse(line)
     if (answer.error !== undefined) throw new Error(`The witness: ${answer.error}`)

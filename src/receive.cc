@@ -1,8 +1,6 @@
-// recvmsg(2) and recvmmsg(2).
-#include <sys/socket.h>
-
-#include <cerrno>
-
+// Receives a batch, and says in the slots what came.
+#include "address.h"
+#include "calls.h"
 #include "workspace.h"
 
 namespace datagram {
@@ -15,17 +13,11 @@ uint8_t* ControlRoom(Workspace& workspace, uint32_t index) {
 
 void Prepare(Workspace& workspace, const ReceiveArea& area, uint32_t index, size_t length,
              size_t control_length) {
-  MultiHeader& multi = workspace.headers[index];
-  workspace.pieces[index] = {area.data + index * area.data_stride, length};
-  multi.msg_hdr.msg_name = &workspace.names[index];
-  multi.msg_hdr.msg_namelen = sizeof workspace.names[index];
-  multi.msg_hdr.msg_iov = &workspace.pieces[index];
-  multi.msg_hdr.msg_iovlen = 1;
-  multi.msg_hdr.msg_control = control_length == 0 ? nullptr : ControlRoom(workspace, index);
-  multi.msg_hdr.msg_controllen =
-      static_cast<decltype(multi.msg_hdr.msg_controllen)>(control_length);
-  multi.msg_hdr.msg_flags = 0;
-  multi.msg_len = 0;
+  workspace.pieces[index] = MakeBuffer(area.data + index * area.data_stride, length);
+  const size_t control_room = kControlCanBeCut ? control_length : kReceiveControlRoom;
+  SetMessage(workspace.headers[index], &workspace.names[index].any, sizeof workspace.names[index],
+             &workspace.pieces[index], 1,
+             control_room == 0 ? nullptr : ControlRoom(workspace, index), control_room);
 }
 
 // Raw IPv4 sockets deliver the IP header (raw(7)); its length is in its first byte (RFC 791, 3.1).
@@ -36,30 +28,36 @@ uint32_t HeaderLength(const SocketState& state, const uint8_t* data, size_t size
 }
 
 void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
-              uint32_t index, size_t length, bool want_records) {
-  MultiHeader& multi = workspace.headers[index];
+              uint32_t index, size_t length, size_t control_length, bool want_records) {
+  const MessageHeader& header = workspace.headers[index];
   ReceiveSlot& slot = area.slots[index];
   std::memset(&slot, 0, sizeof slot);
-  const Address sender = Decode(workspace.names[index], multi.msg_hdr.msg_namelen);
+  const Address sender = Decode(workspace.names[index], NameLength(header));
   slot.family = sender.family;
   slot.port = state.raw ? 0 : sender.port;
   slot.addressScope = sender.scope;
   std::memcpy(slot.address, sender.bytes, sizeof slot.address);
 
-  slot.offset = HeaderLength(state, area.data + index * area.data_stride, multi.msg_len);
-  slot.size = static_cast<uint32_t>(multi.msg_len) - slot.offset;
-  if (multi.msg_hdr.msg_flags & MSG_TRUNC) slot.present |= kTruncated;
+  slot.offset = HeaderLength(state, area.data + index * area.data_stride, MessageSize(header));
+  slot.size = static_cast<uint32_t>(MessageSize(header)) - slot.offset;
+  if (IsTruncated(header)) slot.present |= kTruncated;
   if (slot.size > length) {
     slot.size = static_cast<uint32_t>(length);
     slot.present |= kTruncated;
   }
-  if (multi.msg_hdr.msg_flags & MSG_CTRUNC) slot.present |= kControlTruncated;
+  const size_t control =
+      ControlUsed(header) < control_length ? ControlUsed(header) : control_length;
+  if (IsControlTruncated(header) || control < ControlUsed(header)) {
+    slot.present |= kControlTruncated;
+  }
   slot.controlOffset = static_cast<uint32_t>(index * area.record_stride);
-  DecodeControl(kKernel, ControlRoom(workspace, index), multi.msg_hdr.msg_controllen, slot,
+  DecodeControl(ThisKernel(), ControlRoom(workspace, index), control, slot,
                 want_records ? area.records + slot.controlOffset : nullptr, area.record_stride);
+  if (IsMulticast(header)) slot.cast = kMulticast;
+  if (IsBroadcast(header)) slot.cast = kBroadcast;
   // A train that is no longer than one segment is a datagram.
   if (slot.segmentSize >= slot.size) slot.segmentSize = 0;
-  if (kKernel.complete != nullptr) kKernel.complete(slot);
+  if (ThisKernel().complete != nullptr) ThisKernel().complete(slot);
 }
 
 }  // namespace
@@ -73,24 +71,13 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
   for (uint32_t index = 0; index < count; index++) {
     Prepare(workspace, area, index, room, control_length);
   }
-  int received;
-  do {
-    if (count == 1) {
-      const ssize_t size = recvmsg(state.descriptor, &workspace.headers[0].msg_hdr, MSG_DONTWAIT);
-      workspace.headers[0].msg_len =
-          static_cast<decltype(workspace.headers[0].msg_len)>(size < 0 ? 0 : size);
-      received = size < 0 ? -1 : 1;
-    } else {
-      received = ReceiveMany(state.descriptor, workspace.headers, count, MSG_DONTWAIT);
-    }
-  } while (received < 0 && errno == EINTR);
-  if (received < 0) {
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return -errno;
-    wait = kForRoom;
-    return 0;
+  const Status received = ReceiveHeaders(state, workspace.headers, count);
+  if (received <= 0) {
+    if (received == 0) wait = kForRoom;
+    return received;
   }
   for (uint32_t index = 0; index < static_cast<uint32_t>(received); index++) {
-    Describe(workspace, state, area, index, length, want_records);
+    Describe(workspace, state, area, index, length, control_length, want_records);
   }
   return received;
 }

@@ -1,15 +1,13 @@
 // The memory that one environment's calls work in: headers, names, pieces and control data of one
 // batch. Lives as long as the environment, so that a call allocates nothing.
-#ifndef SENDMSG_SRC_POSIX_WORKSPACE_H_
-#define SENDMSG_SRC_POSIX_WORKSPACE_H_
-
-#include <sys/uio.h>
+#ifndef SENDMSG_SRC_WORKSPACE_H_
+#define SENDMSG_SRC_WORKSPACE_H_
 
 #include <memory>
 
 #include "address.h"
 #include "backend.h"
-#include "kernel.h"
+#include "control.h"
 
 namespace datagram {
 
@@ -26,23 +24,24 @@ struct Unit {
 class Workspace {
  public:
   Workspace()
-      : typed_space(TypedControlSpace(kKernel.send)),
+      : typed_space(TypedControlSpace(ThisKernel().send)),
         send_control_size(kBatch * typed_space + kSendControlArena),
         send_control(new uint64_t[send_control_size / sizeof(uint64_t) + 1]),
         receive_control(
             new uint64_t[static_cast<size_t>(kBatch) * kReceiveControlRoom / sizeof(uint64_t)]) {}
 
+  const PlatformSession session{};
   const size_t typed_space;
   const size_t send_control_size;
-  std::unique_ptr<uint64_t[]> send_control;  // in words, for cmsghdr's alignment
+  std::unique_ptr<uint64_t[]> send_control;  // in words, for ControlHeader's alignment
   std::unique_ptr<uint64_t[]> receive_control;
-  MultiHeader headers[kBatch] = {};
+  MessageHeader headers[kBatch] = {};
   SocketAddress names[kBatch] = {};
   Unit units[kBatch] = {};
   // Units of a train need pieces of their own; one unit can take all the views of its message.
-  iovec pieces[kBatch + kMaxBuffers] = {};
+  Buffer pieces[kBatch + kMaxBuffers] = {};
 };
 
 }  // namespace datagram
 
-#endif  // SENDMSG_SRC_POSIX_WORKSPACE_H_
+#endif  // SENDMSG_SRC_WORKSPACE_H_

@@ -1,9 +1,6 @@
 // Between socket addresses and what the slots hold.
-#ifndef SENDMSG_SRC_POSIX_ADDRESS_H_
-#define SENDMSG_SRC_POSIX_ADDRESS_H_
-
-#include <netinet/in.h>
-#include <sys/socket.h>
+#ifndef SENDMSG_SRC_ADDRESS_H_
+#define SENDMSG_SRC_ADDRESS_H_
 
 #include <cstdint>
 #include <cstring>
@@ -61,4 +58,4 @@ inline void SetTimestamp(ReceiveSlot& slot, int64_t seconds, int64_t nanoseconds
 
 }  // namespace datagram
 
-#endif  // SENDMSG_SRC_POSIX_ADDRESS_H_
+#endif  // SENDMSG_SRC_ADDRESS_H_

@@ -31,11 +31,11 @@ socklen_t Encode(Family family, const Address& address, SocketAddress& name) {
 
 Address Decode(const SocketAddress& name, socklen_t length) {
   Address address;
-  if (length >= sizeof name.ipv4 && name.any.sa_family == AF_INET) {
+  if (static_cast<size_t>(length) >= sizeof name.ipv4 && name.any.sa_family == AF_INET) {
     address.family = kIPv4;
     address.port = ntohs(name.ipv4.sin_port);
     std::memcpy(address.bytes, &name.ipv4.sin_addr, 4);
-  } else if (length >= sizeof name.ipv6 && name.any.sa_family == AF_INET6) {
+  } else if (static_cast<size_t>(length) >= sizeof name.ipv6 && name.any.sa_family == AF_INET6) {
     address.port = ntohs(name.ipv6.sin6_port);
     const uint8_t* bytes = name.ipv6.sin6_addr.s6_addr;
     if (std::memcmp(bytes, kMappedPrefix, sizeof kMappedPrefix) == 0) {

@@ -1,0 +1,123 @@
+// Builds the addon for Windows on x64, with mingw, as binding.gyp describes it for Windows.
+//
+//   node scripts/build-windows.mjs [OUTPUT]     default: .cache/windows/sendmsg.node
+//
+// On Debian: apt-get install --no-install-recommends g++-mingw-w64-x86-64-posix
+
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { nodeHeaders } from './node-headers.mjs'
+
+const root = path.resolve(import.meta.dirname, '..')
+const work = path.join(root, '.cache', 'windows', 'objects')
+const target = 'x86_64-w64-mingw32'
+const compiler = `${target}-g++-posix`
+const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-cast-function-type']
+const small = ['-O2', '-ffunction-sections', '-fdata-sections', `-ffile-prefix-map=${root}=.`]
+const linking = ['-shared', '-static', '-static-libgcc', '-static-libstdc++', '-Wl,--gc-sections', '-s']
+
+const run = promisify(execFile)
+const require = createRequire(import.meta.url)
+
+function addonTarget() {
+  const script = path.join(root, 'scripts', 'gyp-sources.py')
+  return JSON.parse(
+    execFileSync('python3', [script, path.join(root, 'binding.gyp'), 'sendmsg', 'win'], { encoding: 'utf8' }),
+  )
+}
+
+function compilerFlags({ include_dirs, defines }) {
+  return [
+    ...['-std=c++17', '-fno-exceptions', '-fno-rtti', ...small, ...warnings],
+    // Functions of the host are called through the jumps below, not through an import table.
+    ...['NODE_GYP_MODULE_NAME=sendmsg', 'BUILDING_NODE_EXTENSION', 'NAPI_EXTERN=', ...defines].map(
+      (name) => `-D${name}`,
+    ),
+    ...include_dirs.flatMap((directory) => ['-I', path.join(root, directory)]),
+    ...[path.resolve(root, require('node-addon-api').include_dir), nodeHeaders()].flatMap((directory) => [
+      '-isystem',
+      directory,
+    ]),
+  ]
+}
+
+async function inParallel(jobs) {
+  const waiting = [...jobs]
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next()
+  }
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker))
+}
+
+/** The symbols that the objects want of the program that loads them. */
+function hostSymbols(objects) {
+  const listing = execFileSync(`${target}-nm`, ['--undefined-only', '--format=posix', ...objects], { encoding: 'utf8' })
+  const names = listing.split('\n').map((line) => line.split(' ')[0])
+  return [...new Set(names.filter((name) => /^(napi|node_api|uv)_/.test(name)))].sort()
+}
+
+/** A jump through a slot for each symbol, the slots, and their names. */
+function jumps(symbols) {
+  return [
+    '.text',
+    ...symbols.flatMap((name) => [
+      `.globl ${name}`,
+      `.def ${name}; .scl 2; .type 32; .endef`,
+      `${name}: jmp *slot_${name}(%rip)`,
+    ]),
+    '.data',
+    '.balign 8',
+    '.globl host_slots',
+    'host_slots:',
+    ...symbols.map((name) => `slot_${name}: .quad 0`),
+    '.section .rdata,"dr"',
+    '.globl host_names',
+    'host_names:',
+    ...symbols.map((name) => `.asciz "${name}"`),
+    '.byte 0',
+    '',
+  ].join('\n')
+}
+
+/** Links objects into an addon that any program can load. */
+export async function linkAddon(objects, output, libraries, directory = work) {
+  const stubs = path.join(directory, 'host_jumps.s')
+  writeFileSync(stubs, jumps(hostSymbols(objects)))
+  const resolver = path.join(import.meta.dirname, 'windows', 'host_symbols.c')
+  const [jumpObject, resolverObject] = [path.join(directory, 'host_jumps.o'), path.join(directory, 'host_symbols.o')]
+  await run(`${target}-gcc-posix`, ['-c', stubs, '-o', jumpObject])
+  await run(`${target}-gcc-posix`, ['-c', '-std=c11', '-O2', '-Wall', '-Wextra', resolver, '-o', resolverObject])
+  mkdirSync(path.dirname(output), { recursive: true })
+  await run(compiler, [...linking, ...objects, jumpObject, resolverObject, '-o', output, ...libraries])
+}
+
+export async function buildWindows(output) {
+  const addon = addonTarget()
+  const flags = compilerFlags(addon)
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true })
+  const objects = addon.sources.map((source) => path.join(work, `${path.basename(source, '.cc')}.o`))
+  await inParallel(
+    addon.sources.map(
+      (source, index) => () => run(compiler, [...flags, '-c', source, '-o', objects[index]], { cwd: root }),
+    ),
+  )
+  await linkAddon(objects, output, addon.libraries)
+  return addon.sources.length
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const output = path.resolve(process.argv[2] ?? path.join(root, '.cache', 'windows', 'sendmsg.node'))
+  try {
+    const count = await buildWindows(output)
+    console.log(`win32-x64: ${count} sources, ${statSync(output).size} bytes`)
+  } catch (error) {
+    console.error(`build-windows: ${error.stderr ? String(error.stderr).trim() : error.message}`)
+    process.exitCode = 1
+  }
+}

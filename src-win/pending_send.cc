@@ -1,0 +1,221 @@
+// Overlapped WSASendMsg. The kernel reads data, name and control data when it gets to it, and by
+// then JavaScript may have freed them: an operation has them in a block of its own.
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "batch.h"
+#include "calls.h"
+#include "provider.h"
+
+namespace datagram {
+namespace {
+
+struct FreeMemory {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+}  // namespace
+
+// A message on its way; a train goes unit by unit.
+class PendingSend {
+ public:
+  PendingSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+              uint32_t max_segments, SettleSend settle, void* context)
+      : workspace_(workspace),
+        state_(&state),
+        max_segments_(max_segments),
+        settle_(settle),
+        context_(context),
+        slot_(*message.slot),
+        records_(message.records, message.records + message.slot->controlLength) {
+    data_.reserve(static_cast<size_t>(message.length));
+    for (uint32_t index = 0; index < message.slot->bufferCount; index++) {
+      const uint8_t* data = BufferData(message.buffers[index]);
+      data_.insert(data_.end(), data, data + BufferLength(message.buffers[index]));
+    }
+    whole_ = MakeBuffer(data_.data(), data_.size());
+    slot_.bufferCount = 1;
+  }
+
+  ~PendingSend() {
+    if (wait_ != nullptr) {
+      // Its callback can still be inside of uv_async_send().
+      WaitForThreadpoolWaitCallbacks(wait_, FALSE);
+      CloseThreadpoolWait(wait_);
+    }
+    if (event_ != nullptr) CloseHandle(event_);
+  }
+  PendingSend(const PendingSend&) = delete;
+  PendingSend& operator=(const PendingSend&) = delete;
+
+  // Starts the first unit. When it returns true the operation owns itself.
+  bool Start(uv_loop_t* loop, StartOutcome& outcome) {
+    if (Batch batch(workspace_, *state_, max_segments_, 1); !Fill(batch, outcome)) return false;
+    event_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+    wait_ = CreateThreadpoolWait(OnCompletion, this, nullptr);
+    async_.reset(static_cast<uv_async_t*>(std::calloc(1, uv_handle_size(UV_ASYNC))));
+    if (event_ == nullptr || wait_ == nullptr || !async_ ||
+        uv_async_init(loop, async_.get(), OnAsync) != 0) {
+      async_.reset();
+      outcome.status = kNoBufferSpace;
+      return false;
+    }
+    uv_handle_set_data(Handle(), this);
+    const Status status = Submit();
+    if (status == 0) {
+      outcome.wait = unit_.last && !unit_.offloaded ? kDontWait : kForRoom;
+      return true;
+    }
+    // Too many operations that have not completed.
+    if (status == -WSAEWOULDBLOCK) {
+      outcome.wait = kForBuffers;
+    } else {
+      outcome.status = status;
+    }
+    // libuv frees a handle a turn later.
+    uv_close(reinterpret_cast<uv_handle_t*>(async_.release()),
+             [](uv_handle_t* handle) { std::free(handle); });
+    return false;
+  }
+
+  void Cancel(bool closing) {
+    if (state_ == nullptr || (slot_.progress > 0 && !closing)) return;
+    CancelIoEx(reinterpret_cast<HANDLE>(state_->descriptor), &overlapped_);
+    state_ = nullptr;
+  }
+
+  void Hold(bool on) {
+    if (on) {
+      uv_ref(Handle());
+    } else {
+      uv_unref(Handle());
+    }
+  }
+
+ private:
+  uv_handle_t* Handle() const { return reinterpret_cast<uv_handle_t*>(async_.get()); }
+
+  // The next unit in the workspace; false, with the reason, when there is none to send this way.
+  bool Fill(Batch& batch, StartOutcome& outcome) {
+    const OutgoingMessage message = {&slot_, &whole_, data_.size(), records_.data()};
+    outcome.status = batch.Fill(&message, 1);
+    if (outcome.status != 0) return false;
+    if (batch.settings().emulated == 0) return true;
+    // The option would be put back before the kernel looks at it.
+    outcome.wait = kForTurn;
+    return false;
+  }
+
+  // Sends the next unit. Completion is told by the event, also when it comes at once.
+  Status Submit() {
+    Batch batch(workspace_, *state_, max_segments_, 1);
+    StartOutcome outcome;
+    if (!Fill(batch, outcome)) return outcome.status;
+    unit_ = workspace_.units[0];
+    WSAMSG message = workspace_.headers[0].message;
+    if (message.name != nullptr) {
+      name_ = workspace_.names[0];
+      message.name = &name_.any;
+    }
+    if (message.Control.len > 0) {
+      const size_t words = (message.Control.len + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+      control_.assign(words, 0);
+      std::memcpy(control_.data(), message.Control.buf, message.Control.len);
+      message.Control.buf = reinterpret_cast<CHAR*>(control_.data());
+    }
+    ResetEvent(event_);
+    overlapped_ = {};
+    // The low bit keeps the completion out of a completion port that the socket belongs to: of
+    // libuv's, which would take it for one of its own (GetQueuedCompletionStatus).
+    overlapped_.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<ULONG_PTR>(event_) | 1);
+    SetThreadpoolWait(wait_, event_, nullptr);
+    DWORD sent = 0;
+    const Status status = StatusOf(state_->calls.send(state_->descriptor, &message,
+                                                      NativeFlags(batch.settings().flags), &sent,
+                                                      &overlapped_, nullptr));
+    if (status == 0 || status == -WSA_IO_PENDING) return 0;
+    SetThreadpoolWait(wait_, nullptr, nullptr);
+    return status;
+  }
+
+  static void CALLBACK OnCompletion(PTP_CALLBACK_INSTANCE, void* context, PTP_WAIT,
+                                    TP_WAIT_RESULT) {
+    uv_async_send(static_cast<PendingSend*>(context)->async_.get());
+  }
+
+  static void OnAsync(uv_async_t* handle) {
+    static_cast<PendingSend*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)))
+        ->Complete();
+  }
+
+  // On the loop's thread.
+  void Complete() {
+    status_ = Result();
+    const bool again = status_ == 0
+                           ? TakeUnitAndGoOn()
+                           : state_ != nullptr && GoesWithoutOffload(status_, unit_, slot_);
+    if (again) {
+      status_ = state_ == nullptr ? -WSA_OPERATION_ABORTED : Submit();
+      if (status_ == 0) return;
+    }
+    uv_close(Handle(), [](uv_handle_t* closed) {
+      const std::unique_ptr<PendingSend> self(
+          static_cast<PendingSend*>(uv_handle_get_data(closed)));
+      self->settle_(self->context_, self->status_, self->slot_.progress);
+    });
+  }
+
+  bool TakeUnitAndGoOn() {
+    SocketState ignored;
+    return !TakeUnit(state_ == nullptr ? ignored : *state_, unit_, slot_);
+  }
+
+  Status Result() {
+    if (state_ == nullptr) {
+      // The socket can be closed already, and then nothing but the OVERLAPPED can be asked.
+      return overlapped_.Internal == 0 ? 0 : -WSA_OPERATION_ABORTED;
+    }
+    DWORD sent = 0;
+    DWORD flags = 0;
+    return WSAGetOverlappedResult(state_->descriptor, &overlapped_, &sent, FALSE, &flags)
+               ? 0
+               : -WSAGetLastError();
+  }
+
+  Workspace& workspace_;
+  SocketState* state_;  // null once it is cancelled
+  const uint32_t max_segments_;
+  const SettleSend settle_;
+  void* const context_;
+
+  SendSlot slot_;
+  std::vector<uint8_t> data_;
+  std::vector<uint8_t> records_;
+  std::vector<uint64_t> control_;
+  SocketAddress name_ = {};
+  Buffer whole_ = {};
+  Unit unit_ = {};
+  Status status_ = 0;
+
+  OVERLAPPED overlapped_ = {};
+  HANDLE event_ = nullptr;
+  PTP_WAIT wait_ = nullptr;
+  std::unique_ptr<uv_async_t, FreeMemory> async_;
+};
+
+StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+                       uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
+                       PendingSend** pending) {
+  StartOutcome outcome;
+  auto send =
+      std::make_unique<PendingSend>(workspace, state, message, max_segments, settle, context);
+  if (send->Start(loop, outcome)) *pending = send.release();
+  return outcome;
+}
+
+void CancelSend(PendingSend* pending, bool closing) { pending->Cancel(closing); }
+void HoldSend(PendingSend* pending, bool on) { pending->Hold(on); }
+
+}  // namespace datagram
