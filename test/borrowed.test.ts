@@ -22,6 +22,7 @@ import {
 } from 'sendmsg'
 import { countSockets, descriptorOf, descriptorsByPort, flagsOf } from './helpers/descriptors.cjs'
 import { Witness } from './helpers/witness'
+import { onOneCpu } from './helpers/one-cpu'
 
 const run = promisify(execFile)
 const helper = (name: string): string => path.resolve('test/helpers', name)
@@ -499,7 +500,9 @@ t.test('its options are never changed', { skip: noProc || noStrace }, async (t) 
 
 t.test('without room, while it receives', { skip: noProc || noSlow }, async (t) => {
   const count = 1500
-  const { stdout } = await run('unshare', [...SLOW, process.execPath, helper('borrowed-waiting.mjs'), String(count)])
+  const command = ['unshare', ...SLOW, process.execPath, helper('borrowed-waiting.mjs'), String(count)]
+  const [program = '', ...args] = onOneCpu(command)
+  const { stdout } = await run(program, args)
   const { result, closed: end } = JSON.parse(stdout) as {
     result: Record<string, any>[] // eslint-disable-line @typescript-eslint/no-explicit-any
     closed: object

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { tally, type Arrived, type Resources, type Settled } from './helpers/waiting/witness'
+import { onOneCpu } from './helpers/one-cpu'
 
 const HELPERS = path.join(__dirname, 'helpers', 'waiting')
 const WITNESS = path.join(__dirname, 'witness')
@@ -87,6 +88,7 @@ async function run(test: Test, name: string, options: Run = {}): Promise<Ran> {
   }
   if (options.strace !== undefined) command = ['strace', '-f', '-qq', ...options.strace, ...command]
   if (options.narrow !== false) command = narrow(options.mtu ?? MTU, command)
+  command = onOneCpu(command)
   const [first = '', ...rest] = command
   const child = spawn(first, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
@@ -416,7 +418,8 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
     const { result } = await run(t, 'refused')
     checkRefused(t, result)
     const train = await run(t, 'refusedTrain', { descriptor: 'connected' })
-    t.match(train.result.result, { code: 'ECONNREFUSED', sent: 0 }, 'a train ends there')
+    t.match(train.result.result, { code: 'ECONNREFUSED' }, 'a train ends there')
+    t.notOk('sent' in train.result.result, 'it was no batch')
     sameResources(t, train.result.before, train.result.after)
     const receiver = await run(t, 'refusedReceiver')
     t.equal(receiver.result.heard, 'ECONNREFUSED', 'recvmsg hears of it while sends wait')
