@@ -363,7 +363,7 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
       instance.HandleOpened();
       if (operations_.empty()) Ref();
       operations_[operation->number] = operation.get();
-      operation.release();  // until it is settled
+      static_cast<void>(operation.release());  // until it is settled
     }
     return Number(info, outcome.status);
   } else {

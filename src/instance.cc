@@ -89,7 +89,7 @@ void Instance::Settle(napi_value endpoint, uint32_t operation, Status status, ui
 }
 
 void Instance::Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
-                    size_t count) {
+                    size_t count) const {
   napi_value function = nullptr;
   if (napi_get_reference_value(env, reference, &function) != napi_ok || function == nullptr) return;
   // Plain Node-API: in a thread that is being terminated every call can fail, and node-addon-api

@@ -58,7 +58,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::vector<OutgoingMessage> messages;
 
  private:
-  void Call(napi_ref function, napi_value endpoint, const napi_value* arguments, size_t count);
+  void Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
+            size_t count) const;
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
 
   static constexpr size_t kMemoryCount = 6;

@@ -50,7 +50,7 @@ const nothing = (): void => undefined
 function initialized(): { addon: Any; memory: ArrayBuffer[] } {
   const addon = freshAddon()
   const memory = memoryOf(addon)
-  addon.initialize(...memory, nothing)
+  addon.initialize(...memory, nothing, nothing)
   return { addon, memory }
 }
 
@@ -83,6 +83,8 @@ const methods = [
   'enableReceive',
   'waitReadable',
   'send',
+  'startSend',
+  'cancelSend',
   'receive',
   'pack',
   'watch',
@@ -168,8 +170,8 @@ t.test('before initialize(), and with what it refuses', async (t) => {
   const code = { code: 'ERR_INVALID_ARG_VALUE' }
   t.throws(() => addon.initialize(), code)
   t.throws(() => addon.initialize(...memory), code)
-  t.throws(() => addon.initialize(...memory, {}), code)
-  t.throws(() => addon.initialize(...memory, nothing, 1), code)
+  t.throws(() => addon.initialize(...memory, nothing, {}), code)
+  t.throws(() => addon.initialize(...memory, nothing, nothing, 1), code)
   for (let index = 0; index < memory.length; index++) {
     const size = memory[index]!.byteLength
     for (const wrong of [
@@ -181,15 +183,15 @@ t.test('before initialize(), and with what it refuses', async (t) => {
       new ArrayBuffer(size - 1),
       new ArrayBuffer(0),
     ]) {
-      t.throws(() => addon.initialize(...memory.with(index, wrong as Any), nothing), code)
+      t.throws(() => addon.initialize(...memory.with(index, wrong as Any), nothing, nothing), code)
     }
     const gone = new ArrayBuffer(size)
     detach(new Uint8Array(gone))
-    t.throws(() => addon.initialize(...memory.with(index, gone), nothing), code)
+    t.throws(() => addon.initialize(...memory.with(index, gone), nothing, nothing), code)
   }
-  t.throws(() => addon.initialize(...new Array(6).fill(new ArrayBuffer(2 ** 23)), nothing), code)
-  addon.initialize(...memory, nothing)
-  t.throws(() => addon.initialize(...memoryOf(addon), nothing), code)
+  t.throws(() => addon.initialize(...new Array(6).fill(new ArrayBuffer(2 ** 23)), nothing, nothing), code)
+  addon.initialize(...memory, nothing, nothing)
+  t.throws(() => addon.initialize(...memoryOf(addon), nothing, nothing), code)
   t.equal(endpoint.open(4, 0, 0), 0)
   t.throws(() => endpoint.open(4, 0, 0), { code: 'ERR_INVALID_STATE' })
   t.throws(() => endpoint.borrow(0), { code: 'ERR_INVALID_STATE' })
@@ -202,7 +204,7 @@ t.test('memory that was taken away', async (t) => {
     for (let index = 0; index < 6; index++) {
       const addon = freshAddon()
       const memory = sizesOf(addon).map((size) => new (ArrayBuffer as Any)(size, { maxByteLength: size }))
-      addon.initialize(...memory, nothing)
+      addon.initialize(...memory, nothing, nothing)
       const { sender, receiver } = openConnected(addon, () => 9)
       const chunk = new Uint8Array(1024)
       if (shrink) memory[index].resize(0)
