@@ -2,26 +2,39 @@
 //
 //   node scripts/test-windows.mjs [--node VERSION] [NAME…]
 //
-// NAME is a test file without `.test.ts`; without any it runs the conformance suite and what is Windows' own. With the hook
-// (test/windows/) control data reaches the network; without it only `windows` runs, and shows that it does not.
+// NAME is one of the suites below; without any all of them run. With the hook (test/windows/) control data reaches the
+// network; without it the tests show that it does not. The reports are .cache/windows/reports/*.tap.
 //
-// On Debian: apt-get install --no-install-recommends wine wine64 g++-mingw-w64-x86-64-posix gcc libc6-dev
+// On Debian: apt-get install --no-install-recommends wine wine64 g++-mingw-w64-x86-64-posix gcc libc6-dev dnsutils
 
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { spawnSync } from 'node:child_process'
 import { build } from 'esbuild'
 import { buildWindows } from './build-windows.mjs'
+import { countResults, describe } from './tap-counts.mjs'
 import { checkResponder } from './windows/responder.mjs'
 import { buildHook } from './windows/tools.mjs'
-import { fetchNode, preparePrefix, run, windowsPath } from './windows/wine.mjs'
+import { cpus, fetchNode, preparePrefix, run, whyNotNarrow, windowsPath } from './windows/wine.mjs'
 import { serveWitness } from './windows/witness.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const work = path.join(root, '.cache', 'windows')
 const home = path.join(work, 'package')
+const reports = path.join(work, 'reports')
 const versions = JSON.parse(readFileSync(path.join(import.meta.dirname, 'windows', 'node-versions.json'), 'utf8'))
+
+const WITH = { title: 'with the hook', hooked: true }
+const WITHOUT = { title: 'without the hook' }
+const NARROW = { title: 'on a narrow loopback', narrow: true, env: { SENDMSG_NARROW: '1' } }
+
+/** The test files that run, and how. `responder` is no test file: dig asks it. */
+const suites = {
+  conformance: [WITH],
+  windows: [WITH, WITHOUT],
+  'windows-narrow': [NARROW],
+  responder: [WITH, WITHOUT],
+}
 
 /** The package as it would be installed on Windows, and the tests beside it, which import it by its name. */
 async function stage(names) {
@@ -31,10 +44,9 @@ async function stage(names) {
   cpSync(path.join(root, 'dist'), path.join(home, 'dist'), { recursive: true })
   cpSync(path.join(root, 'package.json'), path.join(home, 'package.json'))
   await build({
-    entryPoints: [
-      ...names.map((name) => path.join(root, 'test', `${name}.test.ts`)),
-      path.join(root, 'test', 'windows', 'responder.ts'),
-    ],
+    entryPoints: names.map((name) =>
+      path.join(root, 'test', name === 'responder' ? 'windows/responder.ts' : `${name}.test.ts`),
+    ),
     outbase: path.join(root, 'test'),
     outdir: path.join(home, 'test'),
     outExtension: { '.js': '.cjs' },
@@ -47,54 +59,67 @@ async function stage(names) {
   })
 }
 
-/** Prints what count-results.mjs finds in a report, and gives whether all of it went well. */
-function count(report) {
-  const script = path.join(import.meta.dirname, 'count-results.mjs')
-  const { stdout, status } = spawnSync(process.execPath, [script, report], { encoding: 'utf8' })
-  process.stdout.write(stdout)
-  return status === 0
-}
-
-/** What runs without the hook, too: they tell what is missing then. */
-const controls = new Set(['windows', 'responder'])
-
-async function runOne(name, version, hooked, { hook, preload, witness }) {
-  console.log(`\n== ${name}, Node ${version} for Windows, ${hooked ? 'with' : 'without'} the hook`)
-  const node = fetchNode(version)
-  const base = path.join(work, `${name}-${version}-${hooked ? 'with' : 'without'}`)
+/** Runs a suite in one way, prints what came of it, and gives whether all went well. */
+async function runOne({ name, version, how, cpu }, { hook, preload, witness }) {
+  const base = path.join(reports, `${name}, Node ${version}, ${how.title}`)
   const report = `${base}.tap`
-  const env = { ...witness.environment, TAP_TIMEOUT: '240', SENDMSG_HOOK: hooked ? windowsPath(hook) : '' }
-  if (hooked) env.LD_PRELOAD = preload
-  const program = (file) => [...(hooked ? ['--require', windowsPath(hook)] : []), windowsPath(path.join(home, file))]
-  if (name === 'responder') {
-    await checkResponder(node, program('test/windows/responder.cjs'), env, `${base}.txt`, report, hooked)
-    return count(report)
-  }
-  const status = await run(node, program(`test/${name}.test.cjs`), report, { env })
+  const env = { ...witness.environment, ...how.env, TAP_TIMEOUT: '240' }
+  if (how.hooked) Object.assign(env, { SENDMSG_HOOK: windowsPath(hook), LD_PRELOAD: preload })
+  const program = (file) => [
+    ...(how.hooked ? ['--require', windowsPath(hook)] : []),
+    windowsPath(path.join(home, 'test', file)),
+  ]
+  const options = { env, cpu, narrow: how.narrow }
+  const node = fetchNode(version)
+  const status =
+    name === 'responder'
+      ? await checkResponder(node, program('windows/responder.cjs'), `${base}.txt`, report, options)
+      : await run(node, program(`${name}.test.cjs`), report, options)
+  const counts = await countResults(readFileSync(report, 'utf8'))
+  console.log(`\n== ${name}, Node ${version} for Windows, ${how.title}`)
+  console.log(describe(counts))
   if (status !== 0) console.log(`exit status ${status}`)
-  return count(report) && status === 0
+  return status === 0 && counts.failed === 0 && counts.passed > 0
 }
 
 async function main() {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { node: { type: 'string' } } })
-  const names = positionals.length > 0 ? positionals : ['conformance', 'windows', 'responder']
-  await stage(names.filter((name) => name !== 'responder'))
+  const names = positionals.length > 0 ? positionals : Object.keys(suites)
+  const unknown = names.filter((name) => suites[name] === undefined)
+  if (unknown.length > 0) throw new Error(`no suite ${unknown.join(', ')}: there are ${Object.keys(suites).join(', ')}`)
+  const nodes = values.node === undefined ? versions : [values.node]
+  rmSync(reports, { recursive: true, force: true })
+  mkdirSync(reports, { recursive: true })
+  await stage(names)
   const tools = await buildHook(path.join(work, 'hook'))
   preparePrefix()
   const witness = await serveWitness()
-  let well = true
+  const allowed = cpus()
+  const results = []
+  const runAll = async (jobs) => {
+    for (const job of jobs) results.push(await runOne(job, { ...tools, witness }))
+  }
   try {
-    for (const version of values.node === undefined ? versions : [values.node]) {
-      for (const name of names) {
-        for (const hooked of controls.has(name) ? [true, false] : [true]) {
-          well = (await runOne(name, version, hooked, { ...tools, witness })) && well
-        }
-      }
-    }
+    const jobs = nodes.map((version, index) =>
+      names.flatMap((name) =>
+        suites[name].map((how) => ({ name, version, how, cpu: allowed[index % allowed.length] })),
+      ),
+    )
+    // The versions side by side, each on a CPU of its own.
+    await Promise.all(jobs.map((own) => runAll(own.filter(({ how }) => !how.narrow))))
+    const narrow = jobs.flat().filter(({ how }) => how.narrow)
+    const reason = narrow.length > 0 && whyNotNarrow()
+    if (reason) console.log(`\nskipped: what needs a narrow loopback: ${reason}`)
+    else await runAll(narrow)
   } finally {
     witness.close()
   }
-  return well
+  return results.every(Boolean)
 }
 
-process.exitCode = (await main()) ? 0 : 1
+try {
+  process.exitCode = (await main()) ? 0 : 1
+} catch (error) {
+  console.error(`test-windows: ${error.stderr ? String(error.stderr).trim() : error.message}`)
+  process.exitCode = 1
+}

@@ -27,9 +27,10 @@ async function stop(port) {
 }
 
 /** Asks at each address, and writes what came as TAP; without the hook only 127.0.0.1 may answer. */
-export async function checkResponder(node, args, env, output, report, hooked) {
+export async function checkResponder(node, args, output, report, options) {
+  const hooked = options.env.SENDMSG_HOOK !== undefined
   writeFileSync(output, '')
-  const running = run(node, args, output, { env })
+  const running = run(node, args, output, options)
   const lines = ['TAP version 14', `1..${addresses.length}`]
   const port = await portIn(output)
   for (const [index, address] of addresses.entries()) {
@@ -41,6 +42,7 @@ export async function checkResponder(node, args, env, output, report, hooked) {
     lines.push(`${right === expected ? 'ok' : 'not ok'} ${index + 1} - ${what}`)
   }
   await stop(port)
-  await running
+  const status = await running
   writeFileSync(report, `${lines.join('\n')}\n`)
+  return status
 }

@@ -1,8 +1,18 @@
 // Windows' Node under Wine: fetched, given a prefix, run.
 
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 
 const cache = path.resolve(import.meta.dirname, '..', '..', '.cache', 'windows')
@@ -44,17 +54,53 @@ export function preparePrefix() {
 /** A Unix path as programs under Wine see it. */
 export const windowsPath = (file) => `Z:${file.replaceAll('/', '\\')}`
 
-/** Runs a Windows program; what it prints goes to a file, as it cannot write to a pipe. Gives its exit status. */
-export async function run(program, args, output, { env = {}, timeout = 300_000 } = {}) {
+/** The CPUs that this process may use (proc(5), Cpus_allowed_list: `0-3,8`). */
+export function cpus() {
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]
+  return list.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  })
+}
+
+/** Runs the command behind it in a network namespace of its own, whose loopback is narrow: sends find no room. */
+const NARROW = `
+ip link set lo up && tc qdisc add dev lo root tbf rate 20mbit burst 10kb limit 10mb && exec "$@"
+`
+const narrowly = (command) => ['unshare', '--net', 'sh', '-c', NARROW, 'sh', ...command]
+
+/** Why there can be no such namespace; undefined where there can. */
+export function whyNotNarrow() {
+  const [program, ...args] = narrowly(['true'])
+  const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  return status === 0 ? undefined : `no network namespace with a token bucket: ${error?.message ?? stderr.trim()}`
+}
+
+/**
+ * Runs a Windows program; what it prints goes to a file, as it cannot write to a pipe. Gives its exit status. On one CPU
+ * alone, as loopback keeps the order of no more than one (test/helpers/one-cpu.ts). `narrow` needs that nothing else runs
+ * under Wine: its sockets are those of its server, and a server has one network.
+ */
+export async function run(
+  program,
+  args,
+  output,
+  { env = {}, cpu = cpus()[0], narrow = false, timeout = 300_000 } = {},
+) {
   const file = openSync(output, 'w')
+  const onOneCpu = ['taskset', '-c', String(cpu), 'wine', program, ...args]
+  const [command, ...rest] = narrow ? narrowly(onOneCpu) : onOneCpu
+  const serverEnds = () => execFileSync('wineserver', ['-w'], { env: environment })
   try {
-    const child = spawn('wine', [program, ...args], {
+    if (narrow) serverEnds()
+    const child = spawn(command, rest, {
       env: { ...environment, ...env },
       stdio: ['ignore', file, file],
       timeout,
       killSignal: 'SIGKILL',
     })
     const [status, signal] = await once(child, 'close')
+    if (narrow) serverEnds()
     return signal ?? status
   } finally {
     closeSync(file)
