@@ -24,14 +24,15 @@ const linking = ['-shared', '-static', '-static-libgcc', '-static-libstdc++', '-
 const run = promisify(execFile)
 const require = createRequire(import.meta.url)
 
-function addonTarget() {
+/** What binding.gyp says of the addon on Windows. */
+export function addonTarget() {
   const script = path.join(root, 'scripts', 'gyp-sources.py')
   return JSON.parse(
     execFileSync('python3', [script, path.join(root, 'binding.gyp'), 'sendmsg', 'win'], { encoding: 'utf8' }),
   )
 }
 
-function compilerFlags({ include_dirs, defines }) {
+export function compilerFlags({ include_dirs, defines }) {
   return [
     ...['-std=c++17', '-fno-exceptions', '-fno-rtti', ...small, ...warnings],
     // Functions of the host are called through the jumps below, not through an import table.
@@ -96,18 +97,20 @@ export async function linkAddon(objects, output, libraries, directory = work) {
   await run(compiler, [...linking, ...objects, jumpObject, resolverObject, '-o', output, ...libraries])
 }
 
+/** Where buildWindows() leaves what a source was compiled to. */
+export const objectOf = (source) => path.join(work, `${path.basename(source, '.cc')}.o`)
+
+export async function compile(source, object, flags) {
+  await run(compiler, [...flags, '-c', source, '-o', object], { cwd: root })
+}
+
 export async function buildWindows(output) {
   const addon = addonTarget()
   const flags = compilerFlags(addon)
   rmSync(work, { recursive: true, force: true })
   mkdirSync(work, { recursive: true })
-  const objects = addon.sources.map((source) => path.join(work, `${path.basename(source, '.cc')}.o`))
-  await inParallel(
-    addon.sources.map(
-      (source, index) => () => run(compiler, [...flags, '-c', source, '-o', objects[index]], { cwd: root }),
-    ),
-  )
-  await linkAddon(objects, output, addon.libraries)
+  await inParallel(addon.sources.map((source) => () => compile(source, objectOf(source), flags)))
+  await linkAddon(addon.sources.map(objectOf), output, addon.libraries)
   return addon.sources.length
 }
 

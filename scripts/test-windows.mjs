@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { buildWindows } from './build-windows.mjs'
 import { countResults, describe } from './tap-counts.mjs'
+import { buildContract } from './windows/contract.mjs'
 import { checkResponder } from './windows/responder.mjs'
 import { buildHook } from './windows/tools.mjs'
 import { cpus, fetchNode, preparePrefix, run, whyNotNarrow, windowsPath } from './windows/wine.mjs'
@@ -32,6 +33,7 @@ const NARROW = { title: 'on a narrow loopback', narrow: true, env: { SENDMSG_NAR
 const suites = {
   conformance: [WITH],
   windows: [WITH, WITHOUT],
+  'windows-contract': [WITH, WITHOUT],
   'windows-narrow': [NARROW],
   responder: [WITH, WITHOUT],
 }
@@ -60,10 +62,15 @@ async function stage(names) {
 }
 
 /** Runs a suite in one way, prints what came of it, and gives whether all went well. */
-async function runOne({ name, version, how, cpu }, { hook, preload, witness }) {
+async function runOne({ name, version, how, cpu }, { hook, preload, contract, witness }) {
   const base = path.join(reports, `${name}, Node ${version}, ${how.title}`)
   const report = `${base}.tap`
-  const env = { ...witness.environment, ...how.env, TAP_TIMEOUT: '240' }
+  const env = {
+    ...witness.environment,
+    ...how.env,
+    SENDMSG_CONTRACT: windowsPath(contract),
+    TAP_TIMEOUT: '240',
+  }
   if (how.hooked) Object.assign(env, { SENDMSG_HOOK: windowsPath(hook), LD_PRELOAD: preload })
   const program = (file) => [
     ...(how.hooked ? ['--require', windowsPath(hook)] : []),
@@ -91,13 +98,14 @@ async function main() {
   rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports, { recursive: true })
   await stage(names)
-  const tools = await buildHook(path.join(work, 'hook'))
+  const hook = await buildHook(path.join(work, 'hook'))
+  const contract = await buildContract(path.join(work, 'contract'))
   preparePrefix()
   const witness = await serveWitness()
   const allowed = cpus()
   const results = []
   const runAll = async (jobs) => {
-    for (const job of jobs) results.push(await runOne(job, { ...tools, witness }))
+    for (const job of jobs) results.push(await runOne(job, { ...hook, contract, witness }))
   }
   try {
     const jobs = nodes.map((version, index) =>

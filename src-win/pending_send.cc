@@ -130,14 +130,14 @@ class PendingSend {
     // The low bit keeps the completion out of a completion port that the socket belongs to: of
     // libuv's, which would take it for one of its own (GetQueuedCompletionStatus).
     overlapped_.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<ULONG_PTR>(event_) | 1);
-    SetThreadpoolWait(wait_, event_, nullptr);
     DWORD sent = 0;
     const Status status = StatusOf(state_->calls.send(state_->descriptor, &message,
                                                       NativeFlags(batch.settings().flags), &sent,
                                                       &overlapped_, nullptr));
-    if (status == 0 || status == -WSA_IO_PENDING) return 0;
-    SetThreadpoolWait(wait_, nullptr, nullptr);
-    return status;
+    if (status != 0 && status != -WSA_IO_PENDING) return status;
+    // Not before: the event can be set by what is refused, too, and then nobody may be told.
+    SetThreadpoolWait(wait_, event_, nullptr);
+    return 0;
   }
 
   static void CALLBACK OnCompletion(PTP_CALLBACK_INSTANCE, void* context, PTP_WAIT,

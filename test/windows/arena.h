@@ -12,7 +12,8 @@ struct slot {
   uint64_t magic;
   uint32_t fault;   // errno that the next attempt to send fails with, once
   uint32_t length;  // of control
-  unsigned char control[SLOT_SIZE - 16];
+  uint32_t full;    // whether the socket stays without room
+  unsigned char control[SLOT_SIZE - 24];
 };
 
 // WSACMSGHDR on x64.

@@ -77,11 +77,24 @@ static struct slot* marker(const struct msghdr* message) {
   return address % SLOT_SIZE == 0 && slot->magic == ARENA_MAGIC ? slot : NULL;
 }
 
+typedef ssize_t (*send_function)(int, const struct msghdr*, int);
+
+// What MSG_MORE holds back takes room in the send buffer and never leaves: the socket is not writable until it is closed.
+static void fill(send_function next, int descriptor, const struct msghdr* message) {
+  static unsigned char data[4096];
+  const int least = 1;
+  struct iovec view = {data, sizeof data};
+  struct msghdr held = {.msg_name = message->msg_name, .msg_namelen = message->msg_namelen, .msg_iov = &view, .msg_iovlen = 1};
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+  next(descriptor, &held, MSG_MORE | MSG_DONTWAIT);
+}
+
 ssize_t sendmsg(int descriptor, const struct msghdr* message, int flags) {
-  static ssize_t (*next)(int, const struct msghdr*, int);
-  if (next == NULL) next = (ssize_t(*)(int, const struct msghdr*, int))dlsym(RTLD_NEXT, "sendmsg");
+  static send_function next;
+  if (next == NULL) next = (send_function)dlsym(RTLD_NEXT, "sendmsg");
   struct slot* slot = marker(message);
   if (slot == NULL) return next(descriptor, message, flags);
+  if (slot->full != 0) fill(next, descriptor, message);
   if (slot->fault != 0) {
     errno = (int)slot->fault;
     slot->fault = 0;

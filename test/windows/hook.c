@@ -22,7 +22,7 @@
 
 static LONG next_slot, calls, with_control, overlapped_calls, refused;
 // Faults, set by inject().
-static LONG fail_count, fail_error, would_block_percent, pending_percent;
+static LONG fail_count, fail_error, would_block_percent, pending_percent, keep_full;
 static volatile LONG random_state = 1;
 
 static int fail(int error) {
@@ -98,6 +98,12 @@ static int is_bound(SOCKET socket) {
   return getsockname(socket, (struct sockaddr*)&name, &length) == 0;
 }
 
+static int is_connected(SOCKET socket) {
+  SOCKADDR_INET name;
+  int length = sizeof name;
+  return getpeername(socket, (struct sockaddr*)&name, &length) == 0;
+}
+
 static int WSAAPI send_message(SOCKET socket, LPWSAMSG message, DWORD flags, LPDWORD sent, LPWSAOVERLAPPED overlapped,
                                LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
   WSABUF buffers[MOST_BUFFERS + 1];
@@ -112,6 +118,7 @@ static int WSAAPI send_message(SOCKET socket, LPWSAMSG message, DWORD flags, LPD
   if (message->Control.len == 0 && message->Control.buf != NULL) return fail(WSAEINVAL);
   if ((flags & ~(DWORD)(MSG_DONTROUTE | MSG_PARTIAL | MSG_OOB)) != 0) return fail(WSAEOPNOTSUPP);
   if (!is_bound(socket)) return fail(WSAGetLastError() == WSAENOTSOCK ? WSAENOTSOCK : WSAEINVAL);
+  if (message->name == NULL && !is_connected(socket)) return fail(WSAENOTCONN);
   error = check_control(socket, message);
   if (error != 0) return fail(error);
   if (message->dwBufferCount > MOST_BUFFERS) return fail(WSAENOBUFS);
@@ -124,7 +131,8 @@ static int WSAAPI send_message(SOCKET socket, LPWSAMSG message, DWORD flags, LPD
   if (message->Control.len > 0) InterlockedIncrement(&with_control);
   slot = ARENA + (uint32_t)InterlockedIncrement(&next_slot) % SLOT_COUNT;
   slot->magic = ARENA_MAGIC;
-  slot->fault = overlapped != NULL && chance(pending_percent) ? 11 /* EAGAIN */ : 0;
+  slot->fault = overlapped != NULL && (keep_full || chance(pending_percent)) ? 11 /* EAGAIN */ : 0;
+  slot->full = overlapped != NULL && keep_full;
   slot->length = message->Control.len;
   if (message->Control.len > 0) memcpy(slot->control, message->Control.buf, message->Control.len);
   memcpy(buffers, message->lpBuffers, message->dwBufferCount * sizeof *buffers);
@@ -277,6 +285,17 @@ static napi_value inject_at_random(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// keepFull(on): a socket that sends overlapped finds no room, and has none until it is closed.
+static napi_value set_keep_full(napi_env env, napi_callback_info info) {
+  napi_value given;
+  bool on = false;
+  size_t count = 1;
+  napi_get_cb_info(env, info, &count, &given, NULL, NULL);
+  napi_get_value_bool(env, given, &on);
+  keep_full = on;
+  return NULL;
+}
+
 static void set_function(napi_env env, napi_value exports, const char* name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
@@ -292,5 +311,6 @@ NAPI_MODULE_INIT() {
   set_function(env, exports, "counts", counts);
   set_function(env, exports, "inject", inject);
   set_function(env, exports, "injectAtRandom", inject_at_random);
+  set_function(env, exports, "keepFull", set_keep_full);
   return exports;
 }
