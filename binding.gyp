@@ -41,7 +41,6 @@
           'msvs_settings': {
             'VCCLCompilerTool': {
               'AdditionalOptions': ['/std:c++17', '/permissive-', '/utf-8'],
-              'WarningLevel': 4,
             },
           },
         }, {

@@ -110,6 +110,9 @@ interface Started {
   cut: boolean
 }
 
+/** In the place of what waits when the queue is cleared. */
+const NEVER_STARTED = { operation: 0, result: { status: -1, sent: 0 }, cut: false }
+
 /** Bytes that the kernel took of a message that waits. */
 const progressOf = ({ slot }: Waiting): number => new SendSlots(slot.buffer as ArrayBuffer).progress(0)
 
@@ -284,30 +287,19 @@ export class SendQueue {
     if (this.messages === 0) this.stopWaiting()
   }
 
-  /** Fails all that waits. */
+  /** Fails all that waits, in order: behind what the kernel has, whose completion decides. */
   clear(error: (syscall: string) => SocketError): void {
-    const { waiting, head } = this
-    this.base += waiting.length
-    this.waiting = []
-    this.head = 0
-    this.messages = this.started.length
-    this.bytes = this.started.reduce((sum, { entry }) => sum + entry.size, 0)
-    for (const started of this.started) {
-      const { waiter } = started.entry
-      started.cut ||= waiter.left > 0
-      waiter.left = 0
-      this.cancel(started, error(waiter.syscall))
+    const waiting = this.waiting.slice(this.head)
+    for (const started of this.started) this.cancel(started, error(started.entry.waiter.syscall))
+    for (const entry of waiting) {
+      if (entry === undefined || entry.waiter.left === 0) continue
+      this.remove(entry.waiter)
+      this.messages++
+      this.bytes += entry.size
+      this.started.push({ ...NEVER_STARTED, entry, reason: error(entry.waiter.syscall) })
     }
     this.stopWaiting()
-    let last: Waiter | undefined
-    for (let index = head; index < waiting.length; index++) {
-      const waiter = waiting[index]?.waiter
-      if (waiter === undefined || waiter === last) continue
-      last = waiter
-      if (this.started.some(({ entry }) => entry.waiter === waiter)) continue
-      waiter.left = 0
-      waiter.failed(failedAfter(waiter, error(waiter.syscall)))
-    }
+    this.settleStarted()
   }
 
   /** Sends what waits, as far as there is room. Returns whether anything was settled. */

@@ -17,7 +17,8 @@ const root = path.resolve(import.meta.dirname, '..')
 const work = path.join(root, '.cache', 'windows', 'objects')
 const target = 'x86_64-w64-mingw32'
 const compiler = `${target}-g++-posix`
-const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-cast-function-type']
+// -Wpedantic: MSVC knows no GNU extensions.
+const warnings = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-Wno-cast-function-type']
 const small = ['-O2', '-ffunction-sections', '-fdata-sections', `-ffile-prefix-map=${root}=.`]
 const linking = ['-shared', '-static', '-static-libgcc', '-static-libstdc++', '-Wl,--gc-sections', '-s']
 

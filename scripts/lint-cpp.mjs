@@ -1,4 +1,5 @@
-// Runs clang-format over all C++, and clang-tidy over the sources that binding.gyp names for this system.
+// Runs clang-format over all C++, and clang-tidy over the sources that binding.gyp names for this system, and for Windows
+// where mingw's headers are there.
 // With --fix it only formats, in place.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -11,6 +12,7 @@ import { nodeHeaders } from './node-headers.mjs'
 const root = path.resolve(import.meta.dirname, '..')
 const directories = ['src', 'src-posix', 'src-win']
 const systems = { darwin: 'mac', win32: 'win' }
+const mingw = 'x86_64-w64-mingw32'
 
 function fail(message) {
   console.error(`lint:cpp: ${message}`)
@@ -31,8 +33,7 @@ function files(extensions) {
     .filter((name) => extensions.includes(path.extname(name)))
 }
 
-function target() {
-  const system = systems[process.platform] ?? process.platform
+function target(system) {
   const python = process.platform === 'win32' ? 'python' : 'python3'
   const script = path.join(root, 'scripts', 'gyp-sources.py')
   return JSON.parse(
@@ -47,25 +48,41 @@ function format(how) {
   return status === 0
 }
 
-async function tidy() {
-  const { sources, include_dirs, defines } = target()
+/** The directories where mingw's compiler looks for headers; undefined where it is not installed. */
+function mingwHeaders() {
+  const { stderr, status } = spawnSync(`${mingw}-g++-posix`, ['-E', '-x', 'c++', '-v', '-'], {
+    input: '',
+    encoding: 'utf8',
+  })
+  if (status !== 0) return undefined
+  const [, list] = /<\.\.\.> search starts here:\n(.*?)End of search list/s.exec(stderr)
+  return list
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+}
+
+/** Runs clang-tidy over sources that are built for one system, in `directories`. */
+async function tidy(system, directories, flags = []) {
+  const { sources, include_dirs, defines } = target(system)
   const { include_dir } = createRequire(import.meta.url)('node-addon-api')
-  const flags = [
+  const all = [
+    ...flags,
     '-std=c++17',
     '-fno-exceptions',
     '-fno-rtti',
     '-Wall',
     '-Wextra',
-    ...new Set([...defines, 'NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'].map((name) => `-D${name}`)),
+    ...defines.map((name) => `-D${name}`),
     ...['.', ...include_dirs].flatMap((directory) => ['-I', path.resolve(root, directory)]),
     ...[path.resolve(root, include_dir), nodeHeaders()].flatMap((directory) => ['-isystem', directory]),
   ]
-  const waiting = sources.filter((name) => name.endsWith('.cc'))
-  if (waiting.length === 0) fail('binding.gyp names no sources for this system')
+  const waiting = sources.filter((name) => name.endsWith('.cc') && directories.includes(path.dirname(name)))
+  if (waiting.length === 0) fail(`binding.gyp names no sources for ${system}`)
   let clean = true
   const work = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const { status, output } = await run('clang-tidy', ['--quiet', name, '--', ...flags])
+      const { status, output } = await run('clang-tidy', ['--quiet', name, '--', ...all])
       if (status === 0) continue
       clean = false
       console.log(output.replace(/^\d+ warnings?.* generated\.\n/gm, '').trim())
@@ -73,6 +90,18 @@ async function tidy() {
   }
   await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, work))
   return clean
+}
+
+/** What only Windows compiles, with mingw's headers. */
+async function tidyWindows() {
+  const headers = mingwHeaders()
+  if (headers === undefined) {
+    console.log(`lint:cpp: src-win is not checked with clang-tidy: ${mingw}-g++-posix not found`)
+    return true
+  }
+  // Behind clang's own: the intrinsics of each compiler are for that compiler alone.
+  const flags = [`--target=${mingw}`, '-nostdlibinc', ...headers.flatMap((directory) => ['-idirafter', directory])]
+  return tidy('win', ['src-win'], flags)
 }
 
 function run(command, args) {
@@ -91,6 +120,8 @@ if (process.argv.includes('--fix')) {
   process.exit(format(['-i']) ? 0 : 1)
 } else {
   const formatted = format(['--dry-run', '-Werror'])
-  const tidied = await tidy()
-  process.exit(formatted && tidied ? 0 : 1)
+  const system = systems[process.platform] ?? process.platform
+  const tidied = await tidy(system, directories)
+  const tidiedWindows = system === 'win' || (await tidyWindows())
+  process.exit(formatted && tidied && tidiedWindows ? 0 : 1)
 }

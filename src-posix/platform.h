@@ -2,6 +2,7 @@
 #ifndef SENDMSG_SRC_POSIX_PLATFORM_H_
 #define SENDMSG_SRC_POSIX_PLATFORM_H_
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -18,6 +19,7 @@ inline constexpr Waiting kWaiting = Waiting::kReadiness;
 
 using Descriptor = int;
 inline constexpr Descriptor kInvalidDescriptor = -1;
+inline constexpr size_t kInterfaceNameSize = IF_NAMESIZE;
 
 struct PlatformSession {};
 struct SocketCalls {};

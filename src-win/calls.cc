@@ -38,6 +38,7 @@ DWORD NativeFlags(uint8_t flags) {
 
 Status SendHeaders(const SocketState& state, MessageHeader* headers, uint32_t count,
                    uint8_t flags) {
+  if (state.descriptor == kInvalidDescriptor) return -WSAENOTSOCK;
   for (uint32_t index = 0; index < count; index++) {
     Status status = -WSAEWOULDBLOCK;
     if (!WouldBlock(state, POLLWRNORM)) {
@@ -53,6 +54,7 @@ Status SendHeaders(const SocketState& state, MessageHeader* headers, uint32_t co
 }
 
 Status ReceiveHeaders(const SocketState& state, MessageHeader* headers, uint32_t count) {
+  if (state.descriptor == kInvalidDescriptor) return -WSAENOTSOCK;
   for (uint32_t index = 0; index < count; index++) {
     const Status status = ReceiveOne(state, headers[index]);
     if (status == 0) continue;

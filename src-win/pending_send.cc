@@ -82,8 +82,10 @@ class PendingSend {
 
   void Cancel(bool closing) {
     if (state_ == nullptr || (slot_.progress > 0 && !closing)) return;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): a SOCKET is a HANDLE
     CancelIoEx(reinterpret_cast<HANDLE>(state_->descriptor), &overlapped_);
-    state_ = nullptr;
+    cancelled_ = true;
+    if (closing) state_ = nullptr;
   }
 
   void Hold(bool on) {
@@ -129,12 +131,14 @@ class PendingSend {
     overlapped_ = {};
     // The low bit keeps the completion out of a completion port that the socket belongs to: of
     // libuv's, which would take it for one of its own (GetQueuedCompletionStatus).
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     overlapped_.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<ULONG_PTR>(event_) | 1);
-    DWORD sent = 0;
     const Status status = StatusOf(state_->calls.send(state_->descriptor, &message,
-                                                      NativeFlags(batch.settings().flags), &sent,
+                                                      NativeFlags(batch.settings().flags), nullptr,
                                                       &overlapped_, nullptr));
-    if (status != 0 && status != -WSA_IO_PENDING) return status;
+    at_once_ = status == 0;
+    if (!at_once_ && status != -WSA_IO_PENDING) return status;
+    if (at_once_) SetEvent(event_);
     // Not before: the event can be set by what is refused, too, and then nobody may be told.
     SetThreadpoolWait(wait_, event_, nullptr);
     return 0;
@@ -153,10 +157,7 @@ class PendingSend {
   // On the loop's thread.
   void Complete() {
     status_ = Result();
-    const bool again = status_ == 0
-                           ? TakeUnitAndGoOn()
-                           : state_ != nullptr && GoesWithoutOffload(status_, unit_, slot_);
-    if (again) {
+    if (GoesOn()) {
       status_ = state_ == nullptr ? -WSA_OPERATION_ABORTED : Submit();
       if (status_ == 0) return;
     }
@@ -167,12 +168,9 @@ class PendingSend {
     });
   }
 
-  bool TakeUnitAndGoOn() {
-    SocketState ignored;
-    return !TakeUnit(state_ == nullptr ? ignored : *state_, unit_, slot_);
-  }
-
   Status Result() {
+    // The OVERLAPPED can still say that it is pending then (msquic).
+    if (at_once_) return 0;
     if (state_ == nullptr) {
       // The socket can be closed already, and then nothing but the OVERLAPPED can be asked.
       return overlapped_.Internal == 0 ? 0 : -WSA_OPERATION_ABORTED;
@@ -184,8 +182,19 @@ class PendingSend {
                : -WSAGetLastError();
   }
 
+  // Whether there is more to send: the rest of a train, or the same unit without offload.
+  bool GoesOn() {
+    if (status_ == 0) {
+      SocketState ignored;
+      return !TakeUnit(state_ == nullptr ? ignored : *state_, unit_, slot_);
+    }
+    // A train that was cancelled goes on only if its start was taken all the same.
+    if (state_ == nullptr || (cancelled_ && slot_.progress == 0)) return false;
+    return GoesWithoutOffload(status_, unit_, slot_);
+  }
+
   Workspace& workspace_;
-  SocketState* state_;  // null once it is cancelled
+  SocketState* state_;  // null once it is about to be closed
   const uint32_t max_segments_;
   const SettleSend settle_;
   void* const context_;
@@ -198,8 +207,10 @@ class PendingSend {
   Buffer whole_ = {};
   Unit unit_ = {};
   Status status_ = 0;
+  bool cancelled_ = false;
 
   OVERLAPPED overlapped_ = {};
+  bool at_once_ = false;  // it completed before the call returned
   HANDLE event_ = nullptr;
   PTP_WAIT wait_ = nullptr;
   std::unique_ptr<uv_async_t, FreeMemory> async_;
@@ -209,6 +220,10 @@ StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingM
                        uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
                        PendingSend** pending) {
   StartOutcome outcome;
+  if (state.descriptor == kInvalidDescriptor) {
+    outcome.status = -WSAENOTSOCK;
+    return outcome;
+  }
   auto send =
       std::make_unique<PendingSend>(workspace, state, message, max_segments, settle, context);
   if (send->Start(loop, outcome)) *pending = send.release();

@@ -21,6 +21,8 @@ inline constexpr Waiting kWaiting = Waiting::kCompletion;
 
 using Descriptor = SOCKET;
 inline constexpr Descriptor kInvalidDescriptor = INVALID_SOCKET;
+// An alias of 256 UTF-16 units (IF_MAX_STRING_SIZE) in UTF-8, terminated.
+inline constexpr size_t kInterfaceNameSize = 3 * 256 + 1;
 
 // WSAStartup and WSACleanup, once in each environment: Winsock counts them.
 class PlatformSession {
@@ -59,6 +61,9 @@ inline void SetControlHeader(ControlHeader* header, int level, int type, size_t 
   header->cmsg_len = WSA_CMSG_LEN(size);
 }
 
+// An empty datagram has one, too.
+inline constexpr Buffer kEmptyBuffer = {0, nullptr};
+
 struct MessageHeader {
   WSAMSG message;
   DWORD size;  // of what was received
@@ -70,8 +75,9 @@ inline void SetMessage(MessageHeader& header, sockaddr* name, socklen_t name_len
   std::memset(&header, 0, sizeof header);
   header.message.name = name;
   header.message.namelen = name_length;
-  header.message.lpBuffers = const_cast<Buffer*>(buffers);  // WSASendMsg only reads it
-  header.message.dwBufferCount = static_cast<DWORD>(count);
+  // WSASendMsg only reads them.
+  header.message.lpBuffers = const_cast<Buffer*>(count > 0 ? buffers : &kEmptyBuffer);
+  header.message.dwBufferCount = count > 0 ? static_cast<DWORD>(count) : 1;
   header.message.Control = MakeBuffer(control, control_length);
 }
 

@@ -111,10 +111,10 @@ Napi::Value Identity(const Napi::CallbackInfo& info) {
 
 // interfaceIndex(name): 0 when there is no such interface.
 Napi::Value NameToIndex(const Napi::CallbackInfo& info) {
-  char name[UV_IF_NAMESIZE + 1] = {};
+  char name[kInterfaceNameSize + 1] = {};
   size_t length = 0;
   napi_get_value_string_utf8(info.Env(), info[0], name, sizeof name, &length);
-  return Napi::Number::New(info.Env(), length < UV_IF_NAMESIZE ? InterfaceIndex(name) : 0);
+  return Napi::Number::New(info.Env(), length < kInterfaceNameSize ? InterfaceIndex(name) : 0);
 }
 
 // interfaceId(index): what follows % in an IPv6 scope here, a name or a number (RFC 4007, 11.2).

@@ -159,6 +159,44 @@ t.test('what the kernel has is cancelled by abort, time-out and close', { skip: 
   t.ok(after - handles < 20, `${handles} handles after 20 rounds, ${after} after 120`)
 })
 
+t.test('a train whose start was taken is finished, also when its call is given up', { skip: unhooked }, async (t) => {
+  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
+  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+  const to = { address: '127.0.0.1', port: receiver.address().port }
+  const socket = await bound(t, { type: 'udp4' })
+  // Longer than one call takes; the first part completes at once, and is told of later.
+  const data = Buffer.alloc(4 * 1000, 'train')
+  hook!.injectAtRandom(100, 0, 1)
+  const controller = new AbortController()
+  const sent = sendmsg(socket, { data, ...to, segmentSize: 4 }, { signal: controller.signal })
+  controller.abort()
+  t.equal(await sent, data.length)
+  const arrived: Buffer[] = []
+  while (arrived.length < 1000) {
+    arrived.push(...(await receiver.recvmmsg({ count: 64, timeout: 10_000 })).map((message) => message.data))
+  }
+  t.ok(Buffer.concat(arrived).equals(data))
+})
+
+t.test('what a closed socket still had is settled in order', { skip: unhooked }, async (t) => {
+  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
+  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+  const to = { address: '127.0.0.1', port: receiver.address().port }
+  const socket = await bound(t, { type: 'udp4' })
+  hook!.injectAtRandom(100, 50, 5)
+  const settled: number[] = []
+  // More than the kernel is given at a time.
+  const all = Array.from({ length: 100 }, async (_, at) => {
+    await sendmsg(socket, { data: number(at), ...to }).catch((error: unknown) => {
+      t.match(error, { code: 'ECANCELED' })
+    })
+    settled.push(at)
+  })
+  socket.close()
+  await Promise.all(all)
+  t.same(settled, [...all.keys()])
+})
+
 t.test('threads end in the middle of it', { skip: unhooked }, async (t) => {
   t.teardown(() => hook!.injectAtRandom(0, 0, 1))
   const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
