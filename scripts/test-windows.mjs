@@ -1,9 +1,10 @@
 // Builds the addon for Windows and runs the tests in Windows' Node under Wine.
 //
-//   node scripts/test-windows.mjs [--node VERSION] [NAME…]
+//   node scripts/test-windows.mjs [--node VERSION]… [--chroot DIRECTORY] [NAME…]
 //
 // NAME is one of the suites below; without any all of them run. With the hook (test/windows/) control data reaches the
-// network; without it the tests show that it does not. The reports are .cache/windows/reports/*.tap.
+// network; without it the tests show that it does not. DIRECTORY holds a Debian with the Wine to use
+// (test-windows-newer.mjs). The reports are .cache/windows/reports/*.tap.
 //
 // On Debian: apt-get install --no-install-recommends wine wine64 g++-mingw-w64-x86-64-posix gcc libc6-dev dnsutils
 
@@ -16,7 +17,7 @@ import { countResults, describe } from './tap-counts.mjs'
 import { buildContract } from './windows/contract.mjs'
 import { checkResponder } from './windows/responder.mjs'
 import { buildHook } from './windows/tools.mjs'
-import { cpus, fetchNode, preparePrefix, run, whyNotNarrow, windowsPath } from './windows/wine.mjs'
+import { cpus, fetchNode, openWine, whyNotNarrow, windowsPath } from './windows/wine.mjs'
 import { serveWitness } from './windows/witness.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
@@ -32,6 +33,9 @@ const NARROW = { title: 'on a narrow loopback', narrow: true, env: { SENDMSG_NAR
 /** The test files that run, and how. `responder` is no test file: dig asks it. */
 const suites = {
   conformance: [WITH],
+  'bad-input': [WITH],
+  errors: [WITH],
+  addon: [WITH],
   windows: [WITH, WITHOUT],
   'windows-contract': [WITH, WITHOUT],
   'windows-narrow': [NARROW],
@@ -62,7 +66,7 @@ async function stage(names) {
 }
 
 /** Runs a suite in one way, prints what came of it, and gives whether all went well. */
-async function runOne({ name, version, how, cpu }, { hook, preload, contract, witness }) {
+async function runOne({ name, version, how, cpu }, { wine, hook, preload, contract, witness }) {
   const base = path.join(reports, `${name}, Node ${version}, ${how.title}`)
   const report = `${base}.tap`
   const env = {
@@ -80,8 +84,8 @@ async function runOne({ name, version, how, cpu }, { hook, preload, contract, wi
   const node = fetchNode(version)
   const status =
     name === 'responder'
-      ? await checkResponder(node, program('windows/responder.cjs'), `${base}.txt`, report, options)
-      : await run(node, program(`${name}.test.cjs`), report, options)
+      ? await checkResponder(wine, node, program('windows/responder.cjs'), `${base}.txt`, report, options)
+      : await wine.run(node, program(`${name}.test.cjs`), report, options)
   const counts = await countResults(readFileSync(report, 'utf8'))
   console.log(`\n== ${name}, Node ${version} for Windows, ${how.title}`)
   console.log(describe(counts))
@@ -90,22 +94,25 @@ async function runOne({ name, version, how, cpu }, { hook, preload, contract, wi
 }
 
 async function main() {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { node: { type: 'string' } } })
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { node: { type: 'string', multiple: true }, chroot: { type: 'string' } },
+  })
   const names = positionals.length > 0 ? positionals : Object.keys(suites)
   const unknown = names.filter((name) => suites[name] === undefined)
   if (unknown.length > 0) throw new Error(`no suite ${unknown.join(', ')}: there are ${Object.keys(suites).join(', ')}`)
-  const nodes = values.node === undefined ? versions : [values.node]
+  const nodes = values.node ?? versions
   rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports, { recursive: true })
   await stage(names)
   const hook = await buildHook(path.join(work, 'hook'))
   const contract = await buildContract(path.join(work, 'contract'))
-  preparePrefix()
+  const wine = openWine(values.chroot)
   const witness = await serveWitness()
   const allowed = cpus()
   const results = []
   const runAll = async (jobs) => {
-    for (const job of jobs) results.push(await runOne(job, { ...hook, contract, witness }))
+    for (const job of jobs) results.push(await runOne(job, { wine, ...hook, contract, witness }))
   }
   try {
     const jobs = nodes.map((version, index) =>

@@ -18,8 +18,10 @@ Status Ask(AskName ask, const SocketState& state, Address& address) {
   SocketAddress name = {};
   socklen_t length = sizeof name;
   const Status status = StatusOf(ask(state.descriptor, &name.any, &length));
-  if (status == 0) address = Decode(name, length);
-  return status;
+  if (status != 0) return status;
+  address = Decode(name, length);
+  // Wine 10's getpeername() succeeds on a raw socket that has no peer, and gives no name.
+  return address.family == kNoFamily ? kOtherFamily : 0;
 }
 
 }  // namespace

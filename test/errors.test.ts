@@ -219,8 +219,8 @@ t.test('what is not Winsock is refused', async (t) => {
   }
 })
 
-t.test('docs/errors.md is up to date', async (t) => {
-  const script = path.resolve(__dirname, '..', 'scripts', 'error-table.mjs')
+const script = path.resolve(__dirname, '..', 'scripts', 'error-table.mjs')
+t.test('docs/errors.md is up to date', { skip: existsSync(script) ? false : `no ${script}` }, async (t) => {
   t.doesNotThrow(() => execFileSync(process.execPath, [script, '--check'], { stdio: 'pipe' }))
 })
 
@@ -267,6 +267,10 @@ t.test("SocketError has the shape of Node's system errors", async (t) => {
   const ours = fromNative(-os.constants.errno.EINVAL, 'setTTL', {}, 'linux')
   t.equal(ours.message, (theirs as Error).message)
   t.strictSame(Object.keys(ours), [...Object.keys(theirs as Error), 'nativeCode', 'nativeName'])
+})
+
+const anyAddress = process.env['SENDMSG_WINE'] !== undefined && 'Wine binds to addresses that are not there'
+t.test('and of the error of a bind', { skip: anyAddress }, async (t) => {
   const bind = dgram.createSocket('udp4').bind(0, '192.0.2.77')
   const [noPort] = (await once(bind, 'error').catch((error: unknown) => [error])) as [Error]
   bind.close()

@@ -6,9 +6,8 @@ import dgram from 'node:dgram'
 import { readFileSync, writeFileSync } from 'node:fs'
 import timers from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { run } from './wine.mjs'
 
-const run_ = promisify(execFile)
+const run = promisify(execFile)
 const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.9']
 
 async function portIn(file) {
@@ -27,15 +26,15 @@ async function stop(port) {
 }
 
 /** Asks at each address, and writes what came as TAP; without the hook only 127.0.0.1 may answer. */
-export async function checkResponder(node, args, output, report, options) {
+export async function checkResponder(wine, node, args, output, report, options) {
   const hooked = options.env.SENDMSG_HOOK !== undefined
   writeFileSync(output, '')
-  const running = run(node, args, output, options)
+  const running = wine.run(node, args, output, options)
   const lines = ['TAP version 14', `1..${addresses.length}`]
   const port = await portIn(output)
   for (const [index, address] of addresses.entries()) {
     const options = ['+short', '+tries=1', '+timeout=2', '+noedns', 'TXT', 'example.org']
-    const answer = await run_('dig', ['-r', `@${address}`, '-p', port, ...options]).catch(({ stdout }) => ({ stdout }))
+    const answer = await run('dig', ['-r', `@${address}`, '-p', port, ...options]).catch(({ stdout }) => ({ stdout }))
     const right = answer.stdout.includes(`"asked at ${address}"`)
     const expected = hooked || address === '127.0.0.1'
     const what = `dig @${address} ${expected ? 'is answered' : 'is not answered, as Wine drops the source'}`

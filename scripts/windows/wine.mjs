@@ -16,10 +16,6 @@ import {
 import path from 'node:path'
 
 const cache = path.resolve(import.meta.dirname, '..', '..', '.cache', 'windows')
-const prefix = path.join(cache, 'prefix')
-
-const environment = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all', WINEARCH: 'win64', SENDMSG_WINE: '1' }
-
 /** The path of Windows' node.exe. */
 export function fetchNode(version) {
   const home = path.join(cache, 'node', version)
@@ -36,19 +32,6 @@ export function fetchNode(version) {
     rmSync(fresh, { recursive: true, force: true })
   }
   return binary
-}
-
-/** Makes a Wine prefix that says it is Windows 10: Node refuses to start on what a fresh one says it is. */
-export function preparePrefix() {
-  const ready = path.join(prefix, 'ready')
-  if (existsSync(ready)) return
-  rmSync(prefix, { recursive: true, force: true })
-  mkdirSync(prefix, { recursive: true })
-  const options = { env: environment, stdio: 'ignore' }
-  execFileSync('wineboot', ['-i'], options)
-  execFileSync('wine', ['winecfg', '-v', 'win10'], options)
-  execFileSync('wineserver', ['-w'], options)
-  writeFileSync(ready, '')
 }
 
 /** A Unix path as programs under Wine see it. */
@@ -76,33 +59,54 @@ export function whyNotNarrow() {
   return status === 0 ? undefined : `no network namespace with a token bucket: ${error?.message ?? stderr.trim()}`
 }
 
-/**
- * Runs a Windows program; what it prints goes to a file, as it cannot write to a pipe. Gives its exit status. On one CPU
- * alone, as loopback keeps the order of no more than one (test/helpers/one-cpu.ts). `narrow` needs that nothing else runs
- * under Wine: its sockets are those of its server, and a server has one network.
- */
-export async function run(
-  program,
-  args,
-  output,
-  { env = {}, cpu = cpus()[0], narrow = false, timeout = 300_000 } = {},
-) {
-  const file = openSync(output, 'w')
-  const onOneCpu = ['taskset', '-c', String(cpu), 'wine', program, ...args]
-  const [command, ...rest] = narrow ? narrowly(onOneCpu) : onOneCpu
-  const serverEnds = () => execFileSync('wineserver', ['-w'], { env: environment })
-  try {
-    if (narrow) serverEnds()
-    const child = spawn(command, rest, {
-      env: { ...environment, ...env },
-      stdio: ['ignore', file, file],
-      timeout,
-      killSignal: 'SIGKILL',
-    })
-    const [status, signal] = await once(child, 'close')
-    if (narrow) serverEnds()
-    return signal ?? status
-  } finally {
-    closeSync(file)
+/** This machine's Wine, or that of a Debian in a folder (debian.mjs), with a prefix of its own. */
+export function openWine(chroot) {
+  const prefix = path.join(cache, chroot === undefined ? 'prefix' : `prefix-${path.basename(chroot)}`)
+  const environment = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all', WINEARCH: 'win64', SENDMSG_WINE: '1' }
+  const command = (...words) => (chroot === undefined ? words : ['chroot', chroot, ...words])
+
+  const call = (...words) => {
+    const [program, ...args] = command(...words)
+    execFileSync(program, args, { env: environment, stdio: 'ignore' })
   }
+
+  /** Makes a prefix that says it is Windows 10: Node refuses to start on what a fresh one says it is. */
+  function preparePrefix() {
+    const ready = path.join(prefix, 'ready')
+    if (existsSync(ready)) return
+    rmSync(prefix, { recursive: true, force: true })
+    mkdirSync(prefix, { recursive: true })
+    call('wineboot', '-i')
+    call('wine', 'winecfg', '-v', 'win10')
+    call('wineserver', '-w')
+    writeFileSync(ready, '')
+  }
+
+  /**
+   * Runs a Windows program; what it prints goes to a file, as it cannot write to a pipe. Gives its exit status. On one CPU
+   * alone, as loopback keeps the order of no more than one (test/helpers/one-cpu.ts). `narrow` needs that nothing else runs
+   * under this Wine: its sockets are those of its server, and a server has one network.
+   */
+  async function run(program, args, output, { env = {}, cpu = cpus()[0], narrow = false, timeout = 300_000 } = {}) {
+    const file = openSync(output, 'w')
+    const onOneCpu = command('taskset', '-c', String(cpu), 'wine', program, ...args)
+    const [first, ...rest] = narrow ? narrowly(onOneCpu) : onOneCpu
+    try {
+      if (narrow) call('wineserver', '-w')
+      const child = spawn(first, rest, {
+        env: { ...environment, ...env },
+        stdio: ['ignore', file, file],
+        timeout,
+        killSignal: 'SIGKILL',
+      })
+      const [status, signal] = await once(child, 'close')
+      if (narrow) call('wineserver', '-w')
+      return signal ?? status
+    } finally {
+      closeSync(file)
+    }
+  }
+
+  preparePrefix()
+  return { run }
 }
