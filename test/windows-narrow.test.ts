@@ -17,7 +17,7 @@ import {
 
 const SIZE = 1000
 /** More than a socket may have under way, so that messages wait. */
-const MANY = 2000
+const MANY = 600
 const LAST = 0xffff_ffff
 const skip =
   (process.platform !== 'win32' && 'it is about Windows') ||

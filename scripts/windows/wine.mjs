@@ -48,7 +48,7 @@ export function cpus() {
 
 /** Runs the command behind it in a network namespace of its own, whose loopback is narrow: sends find no room. */
 const NARROW = `
-ip link set lo up && tc qdisc add dev lo root tbf rate 20mbit burst 10kb limit 10mb && exec "$@"
+ip link set lo up && tc qdisc add dev lo root tbf rate 2mbit burst 10kb limit 10mb && exec "$@"
 `
 const narrowly = (command) => ['unshare', '--net', 'sh', '-c', NARROW, 'sh', ...command]
 
