@@ -106,12 +106,14 @@ interface Started {
   result: { readonly status: number; readonly sent: number } | undefined
   /** Why it was given up. */
   reason: Error | undefined
+  /** The socket was closed under it: it is settled in its turn, with what the kernel says of it. */
+  closed: boolean
   /** Messages behind it were given up with it. */
   cut: boolean
 }
 
-/** In the place of what waits when the queue is cleared. */
-const NEVER_STARTED = { operation: 0, result: { status: -1, sent: 0 }, cut: false }
+/** In the place of what waits when the socket is closed; operations are numbered from 1. */
+const NEVER_STARTED = { operation: 0, result: { status: -1, sent: 0 }, closed: true, cut: false }
 
 /** Bytes that the kernel took of a message that waits. */
 const progressOf = ({ slot }: Waiting): number => new SendSlots(slot.buffer as ArrayBuffer).progress(0)
@@ -290,7 +292,10 @@ export class SendQueue {
   /** Fails all that waits, in order: behind what the kernel has, whose completion decides. */
   clear(error: (syscall: string) => SocketError): void {
     const waiting = this.waiting.slice(this.head)
-    for (const started of this.started) this.cancel(started, error(started.entry.waiter.syscall))
+    for (const started of this.started) {
+      started.closed = started.reason === undefined
+      this.cancel(started, error(started.entry.waiter.syscall))
+    }
     for (const entry of waiting) {
       if (entry === undefined || entry.waiter.left === 0) continue
       this.remove(entry.waiter)
@@ -382,14 +387,14 @@ export class SendQueue {
       waiter.left--
       this.compact()
       const result = status === 0 ? undefined : { status, sent: 0 }
-      const started = { operation, entry, result, reason: undefined, cut: false }
+      const started = { operation, entry, result, reason: undefined, closed: false, cut: false }
       this.started.push(started)
       if (status !== 0) this.settleStarted()
       else if (wait === Wait.forRoom) this.barrier = started
     }
   }
 
-  /** An operation has completed. Those before it are settled first. */
+  /** An operation has completed. Those before it are settled first, unless it was given up. */
   settled(operation: number, status: number, sent: number): void {
     const started = this.started.find((other) => other.operation === operation)
     if (started === undefined) return
@@ -401,13 +406,20 @@ export class SendQueue {
   }
 
   private settleStarted(): void {
-    while (this.started[0]?.result !== undefined) {
-      const { entry, result, reason, cut } = this.started.shift()!
+    for (;;) {
+      // What its caller gave up does not wait for those before it.
+      const index = this.started.findIndex(
+        ({ result, reason, closed }, at) =>
+          result !== undefined && (at === 0 || (reason !== undefined && !closed && result.status !== 0)),
+      )
+      if (index === -1) break
+      const { operation, entry, result, reason, closed, cut } = this.started.splice(index, 1)[0]!
       const { waiter } = entry
       this.messages--
       this.bytes -= entry.size
       if (result!.status !== 0) {
-        this.fail(waiter, reason ?? this.failure(result!.status, waiter.syscall, entry.place))
+        const told = reason === undefined || (closed && operation !== NEVER_STARTED.operation)
+        this.fail(waiter, told ? this.failure(result!.status, waiter.syscall, entry.place) : reason)
         continue
       }
       waiter.taken++

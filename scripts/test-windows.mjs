@@ -28,6 +28,8 @@ const versions = JSON.parse(readFileSync(path.join(import.meta.dirname, 'windows
 
 const WITH = { title: 'with the hook', hooked: true }
 const WITHOUT = { title: 'without the hook' }
+/** A Windows that knows the ECN half of the traffic class alone. */
+const ECN = { title: 'with the hook, ECN alone', hooked: true, env: { SENDMSG_HOOK_ECN: '1' } }
 const NARROW = { title: 'on a narrow loopback', narrow: true, env: { SENDMSG_NARROW: '1' } }
 
 /** The test files that run, and how. `responder` is no test file: dig asks it. */
@@ -37,6 +39,10 @@ const suites = {
   errors: [WITH],
   addon: [WITH],
   windows: [WITH, WITHOUT],
+  'windows-receiving': [WITH],
+  'windows-overlapped': [WITH],
+  'windows-trains': [WITH],
+  'windows-ecn': [ECN],
   'windows-contract': [WITH, WITHOUT],
   'windows-narrow': [NARROW],
   responder: [WITH, WITHOUT],

@@ -84,6 +84,7 @@ class PendingSend {
     if (state_ == nullptr || (slot_.progress > 0 && !closing)) return;
     // NOLINTNEXTLINE(performance-no-int-to-ptr): a SOCKET is a HANDLE
     CancelIoEx(reinterpret_cast<HANDLE>(state_->descriptor), &overlapped_);
+    // It can be too late: then a train goes on.
     cancelled_ = true;
     if (closing) state_ = nullptr;
   }
@@ -112,6 +113,11 @@ class PendingSend {
 
   // Sends the next unit. Completion is told by the event, also when it comes at once.
   Status Submit() {
+    const Status status = SubmitUnit();
+    return GoesWithoutOffload(status, unit_, slot_) ? SubmitUnit() : status;
+  }
+
+  Status SubmitUnit() {
     Batch batch(workspace_, *state_, max_segments_, 1);
     StartOutcome outcome;
     if (!Fill(batch, outcome)) return outcome.status;
@@ -194,7 +200,7 @@ class PendingSend {
   }
 
   Workspace& workspace_;
-  SocketState* state_;  // null once it is about to be closed
+  SocketState* state_;  // null once the socket is about to be closed
   const uint32_t max_segments_;
   const SettleSend settle_;
   void* const context_;

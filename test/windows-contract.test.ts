@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import dgram from 'node:dgram'
 import timers from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { elsewhere, hook, unhooked as noHook } from './windows/hook'
 
 /** A status is 0 or more for success, and below that Winsock's error, negated. */
 type Status = number
@@ -69,24 +70,11 @@ interface Contract {
   cleanup(): Status
 }
 
-interface Hook {
-  counts(): { calls: number }
-  injectAtRandom(wouldBlock: number, pending: number, seed: number): void
-  /** A socket that sends overlapped finds no room, and has none until it is closed. */
-  keepFull(on: boolean): void
-}
-
-function load(variable: string): unknown {
-  const path = process.env[variable]
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return path === undefined || path === '' ? undefined : require(path)
-}
-
-const windows = process.platform === 'win32'
-const contract = (windows ? load('SENDMSG_CONTRACT') : undefined) as Contract
-const hook = (windows ? load('SENDMSG_HOOK') : undefined) as Hook | undefined
-const skip = (!windows && 'it is about Windows') || (contract === undefined && 'the test addon was not built')
-const unhooked = skip || (hook === undefined && 'the hook is not loaded')
+const path = process.env['SENDMSG_CONTRACT']
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const contract = (path === undefined ? undefined : require(path)) as Contract
+const skip = elsewhere || (path === undefined && 'the test addon was not built')
+const unhooked = skip || noHook
 const wine = (does: string): string | false => skip || (hook === undefined && `not without the hook: ${does}`)
 
 const WSA_OPERATION_ABORTED = 995

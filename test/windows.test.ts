@@ -1,46 +1,18 @@
-// What is Windows' own: WSASendMsg's errors, overlapped sends, control data. Runs in Windows' Node, under Wine:
+// What is Windows' own: WSASendMsg's errors, sends that find no room, control data. Runs in Windows' Node, under Wine:
 // scripts/test-windows.mjs. With the hook (test/windows/) control data reaches the network and faults can be injected;
 // without it this shows that neither does.
 import { once } from 'node:events'
 import dgram from 'node:dgram'
 import timers from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import t, { type Test } from 'tap'
-import type { SocketError } from 'sendmsg'
-import { capabilities, createSocket, sendmmsg, sendmsg, trySendmsg, type Socket, type SocketOptions } from 'sendmsg'
+import t from 'tap'
+import { capabilities, sendmmsg, sendmsg, trySendmsg, type SocketError } from 'sendmsg'
+import { bound, open } from './helpers/sockets'
+import { elsewhere, heal, hook, unhooked } from './windows/hook'
 
-interface Hook {
-  counts(): { handles: number; calls: number; withControl: number; overlapped: number; refused: number }
-  /** The next `count` calls of WSASendMsg fail with `error`. */
-  inject(error: number, count: number): void
-  /** Percent of the calls that have no room, and of the overlapped ones that wait. */
-  injectAtRandom(wouldBlock: number, pending: number, seed: number): void
-}
-
-const elsewhere = process.platform !== 'win32' && 'it is about Windows'
-const path = process.env['SENDMSG_HOOK']
-// eslint-disable-next-line @typescript-eslint/no-require-imports
-const hook = path === undefined || path === '' ? undefined : (require(path) as Hook)
-const unhooked = elsewhere || (hook === undefined && 'the hook is not loaded')
 const hooked = elsewhere || (hook !== undefined && 'the hook is loaded')
 
-function open(test: Test, options: SocketOptions): Socket {
-  const socket = createSocket(options)
-  let closed = false
-  socket.once('close', () => (closed = true))
-  test.teardown(async () => {
-    if (!closed) await socket[Symbol.asyncDispose]()
-  })
-  return socket
-}
-
-async function bound(test: Test, options: SocketOptions, address = '127.0.0.1'): Promise<Socket> {
-  const socket = open(test, options)
-  socket.bind(0, address)
-  await once(socket, 'listening')
-  return socket
-}
-
+const LOOPBACK = '127.0.0.1'
 const LARGE = { recvBufferSize: 1 << 22 }
 const number = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer)
 
@@ -51,7 +23,7 @@ t.test('without the hook control data does not leave Wine', { skip: hooked }, as
   await t.rejects(sendmsg(socket, { data: number(1), address: '127.0.0.1', port: 9, source: '127.0.0.2' }), {
     code: 'ENOTSUP',
   })
-  const receiver = await bound(t, { type: 'udp4', pull: true })
+  const receiver = await bound(t, { type: 'udp4', pull: true }, LOOPBACK)
   const { port } = receiver.address()
   // IP_PKTINFO (19) with 127.0.0.2, past the check of the library.
   const control = [{ level: 0, type: 19, data: Buffer.from([127, 0, 0, 2, 0, 0, 0, 0]) }]
@@ -60,8 +32,8 @@ t.test('without the hook control data does not leave Wine', { skip: hooked }, as
 })
 
 t.test('sends that find no room complete once, in order', { skip: unhooked }, async (t) => {
-  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
-  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+  t.teardown(heal)
+  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE }, LOOPBACK)
   const { port } = receiver.address()
   const socket = open(t, { type: 'udp4' })
   const COUNT = 10_000
@@ -101,8 +73,8 @@ t.test('sends that find no room complete once, in order', { skip: unhooked }, as
 })
 
 t.test('a batch, trains and emulated fields with faults among them', { skip: unhooked }, async (t) => {
-  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
-  const receiver = await bound(t, { type: 'udp4', pull: true, receiveInfo: ['hopLimit'], ...LARGE })
+  t.teardown(heal)
+  const receiver = await bound(t, { type: 'udp4', pull: true, receiveInfo: ['hopLimit'], ...LARGE }, LOOPBACK)
   const { port } = receiver.address()
   const socket = open(t, { type: 'udp4' })
   hook!.injectAtRandom(50, 50, 42)
@@ -125,14 +97,15 @@ t.test('a batch, trains and emulated fields with faults among them', { skip: unh
   t.same(arrived, expected)
 })
 
-t.test('what the kernel has is cancelled by abort, time-out and close', { skip: unhooked }, async (t) => {
-  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
-  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+t.test('what Wine has is cancelled by abort, time-out and close', { skip: unhooked }, async (t) => {
+  t.teardown(heal)
+  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE }, LOOPBACK)
   const to = { address: '127.0.0.1', port: receiver.address().port }
   let handles = 0
+  const before = hook!.counts().pending
   for (let round = 0; round < 120; round++) {
     if (round === 20) handles = hook!.counts().handles
-    const socket = await bound(t, { type: 'udp4' })
+    const socket = await bound(t, { type: 'udp4' }, LOOPBACK)
     hook!.injectAtRandom(100, 100, round + 1)
     const controller = new AbortController()
     const pending = [
@@ -153,9 +126,10 @@ t.test('what the kernel has is cancelled by abort, time-out and close', { skip: 
       const { code } = result.reason as SocketError
       if (!['ECANCELED', 'ETIMEDOUT', 'ABORT_ERR'].includes(code)) t.fail(`round ${round}: ${String(result.reason)}`)
     }
-    hook!.injectAtRandom(0, 0, 1)
+    heal()
   }
-  const { handles: after } = hook!.counts()
+  const { handles: after, pending } = hook!.counts()
+  t.ok(pending - before > 120, `${pending - before} operations were pending`)
   t.ok(after - handles < 20, `${handles} handles after 20 rounds, ${after} after 120`)
 })
 
@@ -198,8 +172,8 @@ t.test('what a closed socket still had is settled in order', { skip: unhooked },
 })
 
 t.test('threads end in the middle of it', { skip: unhooked }, async (t) => {
-  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
-  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+  t.teardown(heal)
+  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE }, LOOPBACK)
   const { port } = receiver.address()
   hook!.injectAtRandom(100, 100, 7)
   const source = `
@@ -210,13 +184,15 @@ t.test('threads end in the middle of it', { skip: unhooked }, async (t) => {
     for (let at = 0; at < 20; at++) send()
     parentPort.postMessage('started')`
   let handles = 0
+  const before = hook!.counts().pending
   for (let round = 0; round < 100; round++) {
     if (round === 20) handles = hook!.counts().handles
     const worker = new Worker(source, { eval: true, workerData: { path: require.resolve('sendmsg'), port } })
     await once(worker, 'message')
     t.equal(typeof (await worker.terminate()), 'number')
   }
-  const { handles: after } = hook!.counts()
+  const { handles: after, pending } = hook!.counts()
+  t.ok(pending - before > 100, `${pending - before} operations were pending`)
   t.ok(after - handles < 40, `${handles} handles after 20 rounds, ${after} after 100`)
 })
 
@@ -242,7 +218,7 @@ t.test('the errors of WSASendMsg, injected', { skip: unhooked }, async (t) => {
     10093: ['WSANOTINITIALISED', 'WSANOTINITIALISED'],
     995: ['ECANCELED', 'WSA_OPERATION_ABORTED'],
   }
-  const socket = await bound(t, { type: 'udp4' })
+  const socket = await bound(t, { type: 'udp4' }, LOOPBACK)
   for (const [text, [code, nativeName]] of Object.entries(codes)) {
     const nativeCode = Number(text)
     for (const send of [
@@ -255,7 +231,7 @@ t.test('the errors of WSASendMsg, injected', { skip: unhooked }, async (t) => {
     }
     t.equal(trySendmsg(socket, { data: number(1), ...to }), 4, 'and the next one goes')
   }
-  const connected = await bound(t, { type: 'udp4' })
+  const connected = await bound(t, { type: 'udp4' }, LOOPBACK)
   connected.connect(9, '127.0.0.1')
   await once(connected, 'connect')
   hook!.inject(10054, 1)
@@ -267,8 +243,8 @@ t.test('the errors of WSASendMsg, injected', { skip: unhooked }, async (t) => {
 })
 
 t.test('a plain dgram socket', { skip: unhooked }, async (t) => {
-  t.teardown(() => hook!.injectAtRandom(0, 0, 1))
-  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE })
+  t.teardown(heal)
+  const receiver = await bound(t, { type: 'udp4', pull: true, ...LARGE }, LOOPBACK)
   const to = { address: '127.0.0.1', port: receiver.address().port }
   const plain = dgram.createSocket('udp4')
   t.teardown(() => plain.close())

@@ -1,5 +1,5 @@
-// The Unix side of the hook, preloaded into Wine: its ntdll sends with sendmsg(2). Where hook.c left a marker, the Windows
-// control messages become those of Linux.
+// The Unix side of the hook, preloaded into Wine: its ntdll sends with sendmsg(2). Where hook_send.c left a marker, the
+// Windows control messages become those of Linux. Trains are received with UDP_GRO.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,9 +14,20 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 // Windows' numbers.
-enum { WIN_IPPROTO_UDP = 17, WIN_IP_TOS = 3, WIN_TCLASS = 39, WIN_PKTINFO = 19, WIN_HOPLIMIT = 21, WIN_ECN = 50, WIN_SEND_MSG_SIZE = 2 };
+enum {
+  WIN_IPPROTO_UDP = 17,
+  WIN_IP_TOS = 3,
+  WIN_TCLASS = 39,
+  WIN_PKTINFO = 19,
+  WIN_HOPLIMIT = 21,
+  WIN_ECN = 50,
+  WIN_SEND_MSG_SIZE = 2
+};
 
 struct output {
   _Alignas(struct cmsghdr) unsigned char bytes[SLOT_SIZE];
@@ -45,11 +56,13 @@ static int translate(const struct control_header* header, const unsigned char* d
       memcpy(&info.ipi_ifindex, data + 4, 4);
       return put(out, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     }
-    if (header->type == WIN_IP_TOS || header->type == WIN_ECN) return put(out, IPPROTO_IP, IP_TOS, &value, sizeof value);
+    if (header->type == WIN_IP_TOS || header->type == WIN_ECN)
+      return put(out, IPPROTO_IP, IP_TOS, &value, sizeof value);
   } else if (header->level == IPPROTO_IPV6) {
     if (header->type == WIN_PKTINFO) return put(out, IPPROTO_IPV6, IPV6_PKTINFO, data, sizeof(struct in6_pktinfo));
     if (header->type == WIN_HOPLIMIT) return put(out, IPPROTO_IPV6, IPV6_HOPLIMIT, &value, sizeof value);
-    if (header->type == WIN_TCLASS || header->type == WIN_ECN) return put(out, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof value);
+    if (header->type == WIN_TCLASS || header->type == WIN_ECN)
+      return put(out, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof value);
   } else if (header->level == WIN_IPPROTO_UDP && header->type == WIN_SEND_MSG_SIZE) {
     uint16_t size = (uint16_t)value;
     return put(out, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
@@ -69,10 +82,11 @@ static int translate_all(const struct slot* slot, struct output* out) {
 }
 
 static struct slot* marker(const struct msghdr* message) {
-  if (message->msg_iovlen == 0 || message->msg_controllen != 0) return NULL;
+  if (message->msg_iovlen == 0) return NULL;
   const struct iovec* last = &message->msg_iov[message->msg_iovlen - 1];
   const uint64_t address = (uint64_t)last->iov_base;
-  if (last->iov_len != 0 || address < ARENA_ADDRESS || address >= ARENA_ADDRESS + (uint64_t)SLOT_SIZE * SLOT_COUNT) return NULL;
+  if (last->iov_len != 0 || address < ARENA_ADDRESS || address >= ARENA_ADDRESS + (uint64_t)SLOT_SIZE * SLOT_COUNT)
+    return NULL;
   struct slot* slot = (struct slot*)address;
   return address % SLOT_SIZE == 0 && slot->magic == ARENA_MAGIC ? slot : NULL;
 }
@@ -95,6 +109,11 @@ ssize_t sendmsg(int descriptor, const struct msghdr* message, int flags) {
   struct slot* slot = marker(message);
   if (slot == NULL) return next(descriptor, message, flags);
   if (slot->full != 0) fill(next, descriptor, message);
+  if (slot->blocked != 0) {
+    slot->blocked--;
+    errno = EAGAIN;
+    return -1;
+  }
   if (slot->fault != 0) {
     errno = (int)slot->fault;
     slot->fault = 0;
@@ -110,4 +129,33 @@ ssize_t sendmsg(int descriptor, const struct msghdr* message, int flags) {
   changed.msg_control = out.used > 0 ? out.bytes : NULL;
   changed.msg_controllen = out.used;
   return next(descriptor, &changed, flags);
+}
+
+static uint32_t segment_size(struct msghdr* message) {
+  for (struct cmsghdr* header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
+    int size;
+    if (header->cmsg_level != SOL_UDP || header->cmsg_type != UDP_GRO) continue;
+    memcpy(&size, CMSG_DATA(header), sizeof size);
+    return (uint32_t)size;
+  }
+  return 0;
+}
+
+ssize_t recvmsg(int descriptor, struct msghdr* message, int flags) {
+  static ssize_t (*next)(int, struct msghdr*, int);
+  if (next == NULL) next = (ssize_t(*)(int, struct msghdr*, int))dlsym(RTLD_NEXT, "recvmsg");
+  struct slot* slot = marker(message);
+  const ssize_t received = next(descriptor, message, flags);
+  if (slot != NULL && received >= 0) slot->segment_size = segment_size(message);
+  return received;
+}
+
+int setsockopt(int descriptor, int level, int option, const void* value, socklen_t length) {
+  static int (*next)(int, int, int, const void*, socklen_t);
+  if (next == NULL) next = (int (*)(int, int, int, const void*, socklen_t))dlsym(RTLD_NEXT, "setsockopt");
+  int number = 0;
+  if (level == IPPROTO_IP && option == IP_TTL && length == sizeof number) memcpy(&number, value, sizeof number);
+  if (number != COALESCE_ON && number != COALESCE_OFF) return next(descriptor, level, option, value, length);
+  const int on = number == COALESCE_ON;
+  return next(descriptor, SOL_UDP, UDP_GRO, &on, sizeof on);
 }
