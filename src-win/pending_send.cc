@@ -12,6 +12,8 @@
 namespace datagram {
 namespace {
 
+constexpr LONGLONG kRest = 10 * 10'000;  // 10 ms in 100 ns (SetThreadpoolWait)
+
 struct FreeMemory {
   void operator()(void* memory) const { std::free(memory); }
 };
@@ -162,11 +164,34 @@ class PendingSend {
 
   // On the loop's thread.
   void Complete() {
-    status_ = Result();
-    if (GoesOn()) {
-      status_ = state_ == nullptr ? -WSA_OPERATION_ABORTED : Submit();
-      if (status_ == 0) return;
+    if (!resting_) {
+      status_ = Result();
+      if (!GoesOn()) {
+        Settle();
+        return;
+      }
     }
+    resting_ = false;
+    status_ = state_ == nullptr ? -WSA_OPERATION_ABORTED : Submit();
+    if (status_ == -WSAEWOULDBLOCK) {
+      Rest();
+    } else if (status_ != 0) {
+      Settle();
+    }
+  }
+
+  // In the midst of a train there are too many operations that have not completed (WSASendMsg), and
+  // nothing tells when there are fewer.
+  void Rest() {
+    resting_ = true;
+    ResetEvent(event_);
+    LARGE_INTEGER due;
+    due.QuadPart = -kRest;
+    FILETIME time = {due.LowPart, static_cast<DWORD>(due.HighPart)};
+    SetThreadpoolWait(wait_, event_, &time);
+  }
+
+  void Settle() {
     uv_close(Handle(), [](uv_handle_t* closed) {
       const std::unique_ptr<PendingSend> self(
           static_cast<PendingSend*>(uv_handle_get_data(closed)));
@@ -188,7 +213,8 @@ class PendingSend {
                : -WSAGetLastError();
   }
 
-  // Whether there is more to send: the rest of a train, or the same unit without offload.
+  // Whether there is more to send: the rest of a train, or the same unit again, without offload or
+  // after the error of an earlier datagram.
   bool GoesOn() {
     if (status_ == 0) {
       SocketState ignored;
@@ -196,7 +222,10 @@ class PendingSend {
     }
     // A train that was cancelled goes on only if its start was taken all the same.
     if (state_ == nullptr || (cancelled_ && slot_.progress == 0)) return false;
-    return GoesWithoutOffload(status_, unit_, slot_);
+    if (GoesWithoutOffload(status_, unit_, slot_)) return true;
+    if (state_->owned || retried_ || slot_.destinationFamily == kNoFamily) return false;
+    retried_ = FailureOf(status_) == SendFailure::kEarlierError;
+    return retried_;
   }
 
   Workspace& workspace_;
@@ -214,6 +243,8 @@ class PendingSend {
   Unit unit_ = {};
   Status status_ = 0;
   bool cancelled_ = false;
+  bool retried_ = false;
+  bool resting_ = false;
 
   OVERLAPPED overlapped_ = {};
   bool at_once_ = false;  // it completed before the call returned

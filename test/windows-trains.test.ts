@@ -6,6 +6,7 @@ import { bound, bytes, cut } from './helpers/sockets'
 import { heal, hook, Place, unhooked } from './windows/hook'
 
 const LOOPBACK = '127.0.0.1'
+const WSAEWOULDBLOCK = 10035
 const [WSAEINVAL, WSAEMSGSIZE, WSAENOPROTOOPT, WSAEOPNOTSUPP, WSAENETUNREACH] = [10022, 10040, 10042, 10045, 10051]
 const SIZE = 1200
 /** Four calls with offload: 54 datagrams of 1200 bytes fit in one. */
@@ -108,6 +109,14 @@ t.test('trains whose offload fails', { skip: unhooked }, async (t) => {
     t.equal(await offloaded(async () => await sendmsg(socket, message)), 4)
     t.equal(socket.offload.segmentation, true)
     await whole(t, socket, parts, 'once behind others')
+  })
+
+  t.test('no room in the midst of it', async (t) => {
+    const socket = await bound(t, { type: 'udp4' }, LOOPBACK)
+    hook!.injectAtRandom(100, 50, 5)
+    hook!.inject(WSAEWOULDBLOCK, 3, 1, Place.withOverlapped)
+    t.equal(await sendmsg(socket, message), train.length)
+    await whole(t, socket, parts, 'too many operations')
   })
 
   t.test('what offload is not to blame for', async (t) => {

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { capabilities, sendmmsg, sendmsg, trySendmsg, type SocketError } from 'sendmsg'
 import { bound, open } from './helpers/sockets'
-import { elsewhere, heal, hook, unhooked } from './windows/hook'
+import { elsewhere, heal, hook, Place, unhooked } from './windows/hook'
 
 const hooked = elsewhere || (hook !== undefined && 'the hook is loaded')
 
@@ -261,4 +261,14 @@ t.test('a plain dgram socket', { skip: unhooked }, async (t) => {
   await receiver.sendmsg({ data: Buffer.from('to it'), address: '127.0.0.1', port: plain.address().port })
   const [data] = (await own) as [Buffer]
   t.equal(data.toString(), 'to it', 'what its own loop receives is undisturbed')
+  // What an earlier datagram met, told of this one.
+  for (const place of [Place.withoutOverlapped, Place.atCompletion]) {
+    heal()
+    if (place === Place.atCompletion) hook!.injectAtRandom(100, 0, 3)
+    hook!.inject(10054, 1, 0, place)
+    t.equal(await sendmsg(plain, { data: number(place), ...to }), 4)
+    hook!.inject(10054, 2, 0, place)
+    await t.rejects(sendmsg(plain, { data: number(77), ...to }), { code: 'ECONNRESET', nativeCode: 10054 })
+    t.equal((await receiver.recvmsg({ timeout: 10_000 })).data.readUInt32LE(), place)
+  }
 })

@@ -65,6 +65,8 @@ static uint32_t unix_error(int error) {
       return 95;  // EOPNOTSUPP
     case WSAENETUNREACH:
       return 101;  // ENETUNREACH
+    case WSAECONNRESET:
+      return 104;  // ECONNRESET
     default:
       return 22;  // EINVAL
   }
