@@ -12,7 +12,7 @@
 namespace datagram {
 namespace {
 
-constexpr LONGLONG kRest = 10 * 10'000;  // 10 ms in 100 ns (SetThreadpoolWait)
+constexpr LONGLONG kRest = 100'000;  // 10 ms, in 100 ns (SetThreadpoolWait)
 
 struct FreeMemory {
   void operator()(void* memory) const { std::free(memory); }
