@@ -21,6 +21,7 @@
         'src/endpoint.cc',
         'src/find_handle.cc',
         'src/instance.cc',
+        'src/membership.cc',
         'src/receive.cc',
         'src/send.cc',
         'src/socket.cc',
@@ -51,7 +52,7 @@
           ],
           'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
         }],
-        ['OS=="linux"', { 'sources': ['src-posix/kernel_linux.cc'] }],
+        ['OS=="linux"', { 'sources': ['src-posix/error_queue.cc', 'src-posix/kernel_linux.cc'] }],
         ['OS=="mac"', {
           'sources': ['src-posix/broadcast.cc', 'src-posix/kernel_darwin.cc'],
           # RFC 3542's names and numbers in netinet6/in6.h.

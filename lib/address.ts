@@ -133,6 +133,10 @@ export function formatIPv6(w0: number, w1: number, w2: number, w3: number, scope
   return text
 }
 
+/** Text of an address, without its scope. */
+export const textOf = ({ family, w0, w1, w2, w3 }: ParsedAddress): string =>
+  family === 4 ? formatIPv4(w0) : formatIPv6(w0, w1, w2, w3, 0)
+
 const groupAt = (index: number): number => (scratchBytes[index * 2]! << 8) | scratchBytes[index * 2 + 1]!
 
 function textOfGroups(all: readonly number[]): string {

@@ -5,11 +5,14 @@ import load from 'node-gyp-build'
 export interface Endpoint {
   /** Who is told of readiness, and of sends that have completed. */
   owner: {
-    onReady(status: number, events: number): void
+    /** Whether it is to be called again at once, with neither status nor events. */
+    onReady(status: number, events: number): boolean
     onSettled(operation: number, status: number, sent: number): void
   }
   open(family: number, raw: number, protocol: number): number
   borrow(descriptor: number): number
+  /** As borrow, and the descriptor becomes the endpoint's own, in place of what it had open, which is closed. */
+  adopt(descriptor: number): number
   close(): number
   bind(family: number, bytes: Uint8Array, port: number, scope: number): number
   connect(family: number, bytes: Uint8Array, port: number, scope: number): number
@@ -20,6 +23,20 @@ export interface Endpoint {
   /** The value; report.status says whether it could be read. */
   getOption(option: number): number
   setOption(option: number, value: number): number
+  /**
+   * Joins (1) or leaves (0) a group. Addresses are 16 bytes, all of `family`. The interface: for IPv4 by its address, for
+   * IPv6 by its index; zero: the system's choice. With `source` for what comes from there only (RFC 3678).
+   */
+  setMembership(
+    join: number,
+    family: number,
+    group: Uint8Array,
+    interfaceAddress: Uint8Array,
+    interfaceIndex: number,
+    source?: Uint8Array,
+  ): number
+  /** Where multicast of `family` goes out. */
+  setMulticastInterface(family: number, interfaceAddress: Uint8Array, interfaceIndex: number): number
   /** Returns the fields that the kernel does not tell. */
   enableReceive(fields: number): number
   waitReadable(milliseconds: number): boolean
@@ -41,6 +58,12 @@ export interface Endpoint {
     large: Uint8Array,
     largeUsed: number,
   ): number
+  /**
+   * What became of datagrams that were sent, where Option.receiveErrors is on: as many errors as `slots` (of layout.error)
+   * has room for, at most slotCount, each with the start of its datagram in an equal part of `data`. Returns how many; 0:
+   * there are no more.
+   */
+  receiveErrors(slots: Uint8Array, data: Uint8Array): number
   pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
   watch(events: number): number
   setHold(hold: number): number
@@ -56,6 +79,7 @@ interface Binding {
   readonly layout: {
     readonly send: Layout
     readonly receive: Layout
+    readonly error: Layout
     readonly report: Layout
     readonly slotCount: number
     readonly sendControlArena: number
@@ -85,7 +109,7 @@ interface Binding {
     receiveData: ArrayBuffer,
     receiveRecords: ArrayBuffer,
     report: ArrayBuffer,
-    dispatch: (this: Endpoint, endpoint: Endpoint, status: number, events: number) => void,
+    dispatch: (this: Endpoint, endpoint: Endpoint, status: number, events: number) => boolean,
     settle: (this: Endpoint, endpoint: Endpoint, operation: number, status: number, sent: number) => void,
   ): void
   setMaxSegments(count: number): void
@@ -119,9 +143,7 @@ binding.initialize(
   new ArrayBuffer(layout.slotCount * layout.receiveStride),
   receiveRecordMemory,
   reportMemory,
-  (endpoint, status, events) => {
-    endpoint.owner.onReady(status, events)
-  },
+  (endpoint, status, events) => endpoint.owner.onReady(status, events),
   (endpoint, operation, status, sent) => {
     endpoint.owner.onSettled(operation, status, sent)
   },
@@ -186,6 +208,10 @@ export const Option = {
   sendTime: 10,
   coalesce: 11,
   segment: 12,
+  multicastHopLimit: 13,
+  multicastLoopback: 14,
+  pathMtu: 15,
+  receiveErrors: 16,
 } as const
 
 /** uv.h: UV_READABLE, UV_WRITABLE; src/endpoint.cc: kLater. */

@@ -116,10 +116,12 @@ const refusals: Readonly<Partial<Record<string, string>>> = {
   EAFNOSUPPORT: 'the descriptor is not an IPv4 or IPv6 socket',
 }
 
+const BORROWED_STYLE = { whole: false, splits: true, wantControl: true, blockList: undefined } as const
+
 function borrowEndpoint(descriptor: number, syscall: string, prepare: () => void): Transport {
   const endpoint = new binding.Endpoint()
   const status = endpoint.borrow(descriptor)
   if (status !== 0) throw fromNative(status, syscall, { detail: refusals[fromNative(status, syscall).code] })
   const facts = { ...factsOf(endpoint), borrowed: true, sendTime: true, ignoreUnsupported: false }
-  return new Transport(endpoint, facts, { whole: false, splits: true, wantControl: true }, prepare, nothing)
+  return new Transport(endpoint, facts, BORROWED_STYLE, prepare, nothing)
 }

@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer'
-import { badBufferSize, badPort, bufferOutOfBounds, invalidArgType, isConnected } from './errors'
-import { checkString } from './validate'
+import { isIP } from 'node:net'
+import { binding } from './binding'
+import { badBufferSize, badPort, bufferOutOfBounds, invalidArgType, invalidArgValue, isConnected } from './errors'
+import { checkFunction, checkObject, checkString } from './validate'
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 
@@ -9,6 +11,7 @@ export type SendData = string | NodeJS.ArrayBufferView
 
 export interface SendArguments {
   readonly data: Uint8Array[]
+  /** undefined on a connected socket. */
   readonly port: number | undefined
   readonly address: string | undefined
   readonly callback: SendCallback | undefined
@@ -16,41 +19,59 @@ export interface SendArguments {
 
 /** dgram's `send(msg[, offset, length][, port][, address][, callback])`, with its rules for what is what. */
 export function parseSendArguments(args: readonly unknown[], connected: boolean): SendArguments {
-  const [message, ...rest] = args
-  const last = rest.at(-1)
-  const callback = typeof last === 'function' ? (last as SendCallback) : undefined
-  const values = rest.filter((value) => typeof value !== 'function')
-  const [first, second, third, fourth] = values
-
-  const sliced = connected ? typeof second === 'number' : isGiven(third) || isGiven(fourth)
-  const data = sliced ? [slice(message, first, second)] : listOf(message)
-  const port = sliced ? third : first
-  const address = sliced ? fourth : second
-  if (connected) {
-    if (isGiven(port) || isGiven(address)) throw isConnected()
-    return { data, port: undefined, address: undefined, callback }
-  }
-  if (address !== undefined && address !== null) checkString(address, 'address')
-  return { data, port: checkPort(port, 'Port', false), address: address ?? undefined, callback }
+  return connected ? parseToPeer(args) : parseToAddress(args)
 }
 
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null && value !== '' && value !== 0
+function parseToPeer([message, second, third, fourth, fifth, sixth]: readonly unknown[]): SendArguments {
+  const sliced = typeof third === 'number'
+  const part = sliced ? slice(message, second, third) : undefined
+  if (Boolean(fifth) || (Boolean(fourth) && !(sliced && isFunction(fourth)))) throw isConnected()
+  const callback = !sliced ? second : isFunction(fourth) ? fourth : sixth
+  const data = part === undefined ? listOf(message) : [part]
+  return { data, port: undefined, address: undefined, callback: callbackOf(callback) }
+}
+
+function parseToAddress([message, second, third, fourth, fifth, sixth]: readonly unknown[]): SendArguments {
+  const sliced = Boolean(fifth) || (Boolean(fourth) && !isFunction(fourth))
+  const data = sliced ? [slice(message, second, third)] : listOf(message)
+  const [given, address, callback] = sliced ? [fourth, fifth, sixth] : [second, third, fourth]
+  const port = checkPort(given, 'Port', false)
+  if (isFunction(address)) return { data, port, address: undefined, callback: callbackOf(address) }
+  if (address !== undefined && address !== null) checkString(address, 'address')
+  return { data, port, address: addressOf(address, 'address'), callback: callbackOf(callback) }
+}
+
+type Callable = (...args: unknown[]) => void
+
+const { maxBuffers } = binding.layout
+
+const isFunction = (value: unknown): value is Callable => typeof value === 'function'
+
+const callbackOf = (value: unknown): Callable | undefined => (isFunction(value) ? value : undefined)
+
+/** dgram takes any false value for no address. */
+function addressOf(value: unknown, name: string): string | undefined {
+  if (!value) return undefined
+  checkString(value, name)
+  return value
+}
 
 function listOf(message: unknown): Uint8Array[] {
-  if (!Array.isArray(message)) return [viewOf(message, 'buffer')]
-  return message.map((part) => viewOf(part, 'buffer list arguments'))
+  if (!Array.isArray(message)) return [viewOf(message, 'buffer', message)]
+  const list = Array.from(message, (part) => viewOf(part, 'buffer list arguments', message))
+  return list.length > maxBuffers ? [Buffer.concat(list)] : list
 }
 
-function viewOf(value: unknown, name: string): Uint8Array {
+function viewOf(value: unknown, name: string, given: unknown): Uint8Array {
   if (typeof value === 'string') return Buffer.from(value)
   if (ArrayBuffer.isView(value)) {
     return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   }
-  throw invalidArgType(name, ['Buffer', 'TypedArray', 'DataView', 'string'], value)
+  throw invalidArgType(name, ['Buffer', 'TypedArray', 'DataView', 'string'], given)
 }
 
 function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
-  const whole = viewOf(message, 'buffer')
+  const whole = viewOf(message, 'buffer', message)
   const start = Number(offset) >>> 0
   const size = Number(length) >>> 0
   if (start > whole.byteLength) throw bufferOutOfBounds('offset')
@@ -71,39 +92,73 @@ export function checkPort(port: unknown, name: string, allowZero: boolean): numb
 export interface BindArguments {
   readonly port: number
   readonly address: string | undefined
+  /** A descriptor that somebody else opened. */
+  readonly fd: number | undefined
+  /** In a cluster worker: not shared with other workers. */
+  readonly exclusive: boolean
   readonly callback: (() => void) | undefined
+}
+
+interface BindObject {
+  port?: unknown
+  address?: unknown
+  exclusive?: unknown
+  fd?: unknown
 }
 
 /** dgram's `bind([port][, address][, callback])` and `bind(options[, callback])`. */
 export function parseBindArguments(args: readonly unknown[]): BindArguments {
-  const last = args.at(-1)
-  const callback = typeof last === 'function' ? (last as () => void) : undefined
-  const values = callback === undefined ? args : args.slice(0, -1)
-  const [first] = values
-  const options =
-    typeof first === 'object' && first !== null ? (first as { port?: unknown; address?: unknown }) : undefined
-  const port = options === undefined ? first : options.port
-  const address = options === undefined ? values[1] : options.address
-  if (address !== undefined && address !== null && address !== '') checkString(address, 'address')
+  const [first, second] = args
+  const options: BindObject =
+    typeof first === 'object' && first !== null
+      ? first
+      : { port: isFunction(first) ? undefined : first, address: isFunction(second) ? undefined : second }
+  const { port, address, exclusive, fd } = options
+  const rest = { exclusive: Boolean(exclusive), callback: callbackOf(args.at(-1)) }
+  if (typeof fd === 'number' && (fd | 0) === fd && fd > 0) return { fd, port: 0, address: undefined, ...rest }
   return {
-    port: port === undefined || port === null ? 0 : checkPort(port, 'options.port', true),
-    address: address === undefined || address === null || address === '' ? undefined : address,
-    callback,
+    fd: undefined,
+    port: port ? checkPort(port, 'options.port', true) : 0,
+    address: addressOf(address, 'address'),
+    ...rest,
   }
 }
 
+/** `bindSync([options])` of Node 26. */
+export function parseBindSyncArguments(options: unknown, wildcard: string): { port: number; address: string } {
+  checkObject(options, 'options')
+  const { port, address } = options as BindObject
+  const checked = checkPort(port ?? 0, 'options.port', true)
+  return { port: checked, address: address ? checkNumeric(address, 'options.address', 'bindSync') : wildcard }
+}
+
+function checkNumeric(address: unknown, name: string, method: string): string {
+  checkString(address, name)
+  if (isIP(address) !== 0) return address
+  throw invalidArgValue(name, address, `must be a numeric IP address; ${method} does not perform DNS resolution`)
+}
+
+export interface ConnectArguments {
+  readonly port: number
+  readonly address: string | undefined
+  readonly callback: ((error?: Error) => void) | undefined
+}
+
 /** dgram's `connect(port[, address][, callback])`. */
-export function parseConnectArguments(args: readonly unknown[]): BindArguments {
-  const [port, ...rest] = args
-  const last = rest.at(-1)
-  const callback = typeof last === 'function' ? (last as () => void) : undefined
-  const address = typeof rest[0] === 'function' ? undefined : rest[0]
-  if (address !== undefined && address !== null && address !== '') checkString(address, 'address')
-  return {
-    port: checkPort(port, 'Port', false),
-    address: address === undefined || address === null || address === '' ? undefined : address,
-    callback,
-  }
+export function parseConnectArguments(args: readonly unknown[]): ConnectArguments {
+  const [given, second, third] = args
+  const port = checkPort(given, 'Port', false)
+  if (isFunction(second)) return { port, address: undefined, callback: callbackOf(second) }
+  if (second !== undefined) checkString(second, 'address')
+  if (third) checkFunction(third, 'listener')
+  return { port, address: addressOf(second, 'address'), callback: callbackOf(third) }
+}
+
+/** `connectSync(port[, address])` of Node 26. */
+export function parseConnectSyncArguments(port: unknown, address: unknown, loopback: string): [number, string] {
+  const checked = checkPort(port, 'Port', false)
+  if (address === undefined || address === null || address === '') return [checked, loopback]
+  return [checked, checkNumeric(address, 'address', 'connectSync')]
 }
 
 export function checkBufferSize(size: unknown): number {

@@ -1,12 +1,14 @@
-import { SocketAddress } from 'node:net'
-import { isWildcard, parseAddress, sameAddress, type ParsedAddress } from './address'
+import { SocketAddress, type BlockList } from 'node:net'
+import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from './address'
 import { binding, Field, SendFlag } from './binding'
+import { isBlocked } from './block-list'
 import { encodeControl } from './control'
 import {
   badPort,
   invalidArgType,
   invalidArgValue,
   invalidState,
+  ipBlocked,
   isConnected,
   notSupported,
   outOfRange,
@@ -32,6 +34,8 @@ export interface SendContext {
   readonly local: ParsedAddress | undefined
   /** The socket's own octet, whose other half `ecn` and `dscp` leave alone. */
   readonly trafficClass: Readonly<Record<4 | 6, number>>
+  /** Addresses that nothing is sent to. */
+  readonly sendBlockList?: BlockList | undefined
 }
 
 /** Where messages are written down: slots and, beside them, what does not go into a slot. */
@@ -162,6 +166,10 @@ function encodeDestination(
   if (parsed === undefined) throw invalidArgValue(addressName(), host, 'must be an IP address')
   if (parsed.family === 6 ? context.family === 4 : context.ipv6Only) {
     throw invalidArgValue(addressName(), host, `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
+  }
+  const { sendBlockList } = context
+  if (sendBlockList !== undefined && isBlocked(sendBlockList, textOf(parsed), parsed.family === 4 ? 'IPv4' : 'IPv6')) {
+    throw ipBlocked(host)
   }
   target.slots.setDestination(index, parsed, number as number)
   target.places[index] = { address: host, port: number as number }

@@ -219,6 +219,33 @@ export function badSocketType(types: readonly string[] = ['udp4', 'udp6', 'raw4'
   return make(NodeTypeError, 'ERR_SOCKET_BAD_TYPE', message, badSocketType)
 }
 
+/** TypeError `ERR_MISSING_ARGS`. */
+export function missingArgs(name: string): Coded<TypeError> {
+  return make(NodeTypeError, 'ERR_MISSING_ARGS', `The "${name}" argument must be specified`, missingArgs)
+}
+
+/** TypeError `ERR_INVALID_FD_TYPE`: a descriptor of another kind. */
+export function invalidFdType(type: string): Coded<TypeError> {
+  return make(NodeTypeError, 'ERR_INVALID_FD_TYPE', `Unsupported fd type: ${type}`, invalidFdType)
+}
+
+/** Error `ERR_IP_BLOCKED`: a `net.BlockList` has the address. */
+export function ipBlocked(address: string): Coded {
+  return make(NodeError, 'ERR_IP_BLOCKED', `IP(${address}) is blocked by net.BlockList`, ipBlocked)
+}
+
+class SystemError extends Error {
+  override readonly name = 'SystemError'
+}
+
+/** SystemError `ERR_SOCKET_BUFFER_SIZE`, of getting or setting SO_RCVBUF or SO_SNDBUF; `syscall` is libuv's name for it. */
+export function bufferSizeError(syscall: string, code: string, errno: number | undefined): Coded {
+  const message = `Could not get or set buffer size: ${syscall} returned ${code}`
+  const error = new SystemError(message)
+  Error.captureStackTrace(error, bufferSizeError)
+  return Object.assign(error, { code: 'ERR_SOCKET_BUFFER_SIZE', info: { code, errno, syscall }, errno, syscall })
+}
+
 /** TypeError `ERR_SOCKET_BAD_BUFFER_SIZE`. */
 export function badBufferSize(): Coded<TypeError> {
   return make(NodeTypeError, 'ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer', badBufferSize)

@@ -1,7 +1,9 @@
+import type { BlockList } from 'node:net'
 import { binding, report, type Endpoint } from './binding'
+import { isBlocked } from './block-list'
 import { decodeControl } from './control'
 import { Present, receiveSlots } from './slots'
-import type { ControlMessage, Family, Message, MessageInfo } from './types'
+import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from './types'
 import type { Room } from './validate'
 
 const SMALL_CHUNK = 8 * 1024
@@ -61,9 +63,9 @@ class Info implements MessageInfo {
 }
 
 class ReceivedMessage extends Info implements Message {
-  data: Buffer
+  data: ReceivedData
 
-  constructor(slot: number, data: Buffer, whole: boolean, wantControl: boolean) {
+  constructor(slot: number, data: ReceivedData, whole: boolean, wantControl: boolean) {
     super(slot, data.byteLength, whole, wantControl)
     this.data = data
   }
@@ -71,7 +73,7 @@ class ReceivedMessage extends Info implements Message {
 
 /** Memory that received messages are packed into; a full one is left to those who hold its messages. */
 class Chunk {
-  memory: Buffer
+  memory: ReceivedData
   used = 0
 
   constructor(readonly size: number) {
@@ -95,6 +97,8 @@ export interface ReceiveStyle {
   /** Trains may come, and are split. */
   readonly splits: boolean
   readonly wantControl: boolean
+  /** Senders that nothing is taken from. */
+  readonly blockList: BlockList | undefined
 }
 
 /**
@@ -135,7 +139,11 @@ function append(messages: Message[], slot: number, style: ReceiveStyle): void {
   const { memory } = chunks[receiveSlots.chunk(slot) as 0 | 1]
   const start = receiveSlots.offset(slot)
   const size = receiveSlots.size(slot)
-  const { whole, splits, wantControl } = style
+  const { whole, splits, wantControl, blockList } = style
+  if (blockList !== undefined) {
+    const family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
+    if (isBlocked(blockList, receiveSlots.address(slot), family)) return
+  }
   if (!splits) {
     messages.push(new ReceivedMessage(slot, memory.subarray(start, start + size), whole, wantControl))
     return

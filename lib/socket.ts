@@ -1,40 +1,35 @@
+import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { bytesOf, parseAddress, type ParsedAddress } from './address'
-import { binding, Field, Option, report } from './binding'
-import { receiveFields } from './capabilities'
+import { types } from 'node:util'
+import { Option, report } from './binding'
+import { readErrors, type DatagramError } from './datagram-error'
+import { Delivery } from './delivery'
 import {
   checkBufferSize,
   parseBindArguments,
+  parseBindSyncArguments,
   parseConnectArguments,
+  parseConnectSyncArguments,
   parseSendArguments,
   type SendCallback,
   type SendData,
 } from './dgram-arguments'
-import {
-  alreadyBound,
-  badSocketType,
-  fromNative,
-  invalidArgType,
-  invalidArgValue,
-  invalidState,
-  isConnected,
-  notConnected,
-  notRunning,
-  notSupported,
-  outOfRange,
-  SocketError,
-} from './errors'
-import { resolve } from './resolve'
+import { DgramSend } from './dgram-send'
+import { coalesces, openEndpoint, setOption, styleOf } from './endpoint-options'
+import { bufferSizeError, fromNative, invalidArgType, invalidState, notSupported, SocketError } from './errors'
+import { Lifecycle } from './lifecycle'
+import { changeMembership, changeSourceMembership, setMulticastInterface } from './multicast'
 import { receiveSlots } from './slots'
+import { checkOptions } from './socket-options'
 import { fieldSupport } from './support'
-import { canWait, factsOf, slotAddress, Transport, type SocketFacts } from './transport'
+import { factsOf, Transport, type SocketFacts } from './transport'
 import type {
   Message,
   MessageInfo,
   Offload,
   OutgoingMessage,
-  ReceiveInfoName,
+  ReceivedData,
   ReceiveManyOptions,
   ReceiveManyRoom,
   ReceiveOptions,
@@ -43,22 +38,22 @@ import type {
   SocketType,
   WaitOptions,
 } from './types'
-import {
-  checkBoolean,
-  checkFunction,
-  checkInteger,
-  checkManyRoom,
-  checkObject,
-  checkRoom,
-  checkSignal,
-  WHOLE_ROOM,
-  type Room,
-} from './validate'
+import { checkBoolean, checkManyRoom, checkObject, checkRoom, checkString } from './validate'
+
+/** Options of `bind`, as dgram has them. */
+export interface BindOptions {
+  port?: number | undefined
+  address?: string | undefined
+  /** In a cluster worker: the descriptor is this worker's own. Ports are never shared with other workers, but by `reusePort`. */
+  exclusive?: boolean | undefined
+  /** A bound datagram socket, to be taken over. */
+  fd?: number | undefined
+}
 
 /** The events of a socket, as dgram has them, and `'messages'`: all that came with one system call. */
 export interface SocketEvents {
   /** One datagram. */
-  message: [data: Buffer, info: MessageInfo]
+  message: [data: ReceivedData, info: MessageInfo]
   /** All that came with one system call, before the same as single `'message'` events. */
   messages: [messages: Message[]]
   /** Bound, and reading. */
@@ -69,21 +64,17 @@ export interface SocketEvents {
   close: []
   /** What went wrong outside of any call. */
   error: [error: Error]
+  /** What an earlier datagram met on its way; with `createSocket({ receiveErrors: true })`. */
+  datagramError: [error: DatagramError]
 }
 
-const TYPES: Readonly<Record<SocketType, { family: 4 | 6; raw: boolean }>> = {
-  udp4: { family: 4, raw: false },
-  udp6: { family: 6, raw: false },
-  raw4: { family: 4, raw: true },
-  raw6: { family: 6, raw: true },
-}
-
-const DEFAULT_INFO: readonly ReceiveInfoName[] = ['destination', 'interface', 'cast', 'trafficClass']
-
-/** Received in one turn of the loop at most, so that one socket starves nobody. */
-const BATCH: Room = { ...WHOLE_ROOM, count: 32 }
+/** Errors of earlier datagrams that are told in one turn of the loop at most. */
+const MOST_ERRORS = 64
 
 const noop = (): void => undefined
+
+/** Where Node tells of new UDP sockets (node:diagnostics_channel). */
+const created = channel('udp.socket')
 
 /** The transport of a socket of ours, for the functions that take any socket. */
 export const transportOf = Symbol('transport')
@@ -91,64 +82,41 @@ export const transportOf = Symbol('transport')
 export const checkPull = Symbol('checkPull')
 
 /**
- * A datagram socket that sends and receives control data, in the shape of `dgram.Socket`: what it has of that stands
- * under the same names; multicast membership and its kin are to come. The functions of this package are its methods,
- * too. Made by `createSocket`.
+ * A datagram socket that sends and receives control data. It has all that `dgram.Socket` has, under the same names, and
+ * the functions of this package as methods. Made by `createSocket`.
  */
 export class Socket extends EventEmitter<SocketEvents> {
   /** @internal */
   readonly [transportOf]: Transport
   readonly type: SocketType
   private readonly facts: SocketFacts
-  private readonly pull: boolean
-  private readonly coalesces: boolean
-  private readonly lookup: SocketOptions['lookup']
-  private readonly reuseAddr: boolean
-  private readonly reusePort: boolean
-  private bindState: 'unbound' | 'binding' | 'bound' = 'unbound'
-  private connectState: 'disconnected' | 'connecting' | 'connected' = 'disconnected'
-  private closed = false
-  /** Received, and not heard because a listener threw. */
-  private unheard: Message[] | undefined
-  private releaseSignal: () => void = noop
+  private readonly options: SocketOptions
+  private readonly life: Lifecycle
+  private readonly forms: DgramSend
 
-  constructor(options: SocketType | SocketOptions, listener?: (data: Buffer, info: MessageInfo) => void) {
+  constructor(
+    options: SocketType | SocketOptions,
+    listener?: ((data: ReceivedData, info: MessageInfo) => void) | null,
+  ) {
     super()
     const checked = checkOptions(options)
-    if (listener !== undefined) checkFunction(listener, 'listener')
-    const { family, raw } = TYPES[checked.type]
     this.type = checked.type
-    this.pull = checked.pull ?? false
-    this.lookup = checked.lookup
-    this.reuseAddr = checked.reuseAddr ?? false
-    this.reusePort = checked.reusePort ?? false
-    const names = checked.receiveInfo ?? DEFAULT_INFO
-    this.coalesces = !raw && ((checked.coalesce ?? false) || names.includes('segmentSize'))
-
-    const endpoint = new binding.Endpoint()
-    const status = endpoint.open(family, raw ? 1 : 0, checked.protocol ?? 0)
-    if (status !== 0) throw fromNative(status, 'socket')
-    try {
-      this.configure(endpoint, checked, names)
-    } catch (error) {
-      endpoint.close()
-      throw error
-    }
+    this.options = checked
+    const endpoint = openEndpoint(checked)
     this.facts = {
       ...factsOf(endpoint),
       borrowed: false,
       sendTime: checked.sendTime ?? false,
       ignoreUnsupported: checked.unsupported === 'ignore',
       local: undefined,
+      sendBlockList: checked.sendBlockList ?? undefined,
     }
-    const whole = names.includes('segmentSize')
-    const style = { whole, splits: this.coalesces && !whole, wantControl: names.includes('control') }
-    this[transportOf] = new Transport(
+    const transport = new Transport(
       endpoint,
       this.facts,
-      style,
+      styleOf(checked),
       () => {
-        this.prepareToSend()
+        this.life.bindNow()
       },
       (error) => {
         // Not from inside: a listener that throws must not keep the others from being settled.
@@ -157,36 +125,51 @@ export class Socket extends EventEmitter<SocketEvents> {
         })
       },
     )
-    if (listener !== undefined) this.on('message', listener)
-    if (checked.signal !== undefined) this.closeOn(checked.signal)
+    this[transportOf] = transport
+    this.life = new Lifecycle(this, transport, this.facts, checked, new Delivery(this, transport))
+    this.forms = new DgramSend(this, transport, this.facts, this.life, checked.lookup)
+    if (checked.receiveErrors === true) {
+      transport.onErrors = () => {
+        for (const error of readErrors(endpoint, MOST_ERRORS)) this.emit('datagramError', error)
+      }
+    }
+    if (typeof listener === 'function') this.on('message', listener)
+    if (checked.signal !== undefined) this.life.closeOn(checked.signal)
+    if (created.hasSubscribers) created.publish({ socket: this })
   }
 
   // --- life -------------------------------------------------------------------------------------
 
   /**
    * Binds to an address and port, and starts to receive. Emits `'listening'`.
-   * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT; what the system refuses is an `'error'` event
+   *
+   * With `fd` the socket takes over a descriptor that somebody else opened, and closes it at its end. In a cluster worker
+   * every socket binds on its own; `reusePort` lets several share a port.
+   * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_FD_TYPE; what the system refuses is an `'error'`
+   * event
    */
   bind(port?: number, address?: string, callback?: () => void): this
   bind(port: number, callback?: () => void): this
   bind(callback?: () => void): this
-  bind(options: { port?: number; address?: string }, callback?: () => void): this
+  bind(options: BindOptions, callback?: () => void): this
   bind(...args: unknown[]): this {
-    this.checkRunning()
-    const { port, address, callback } = parseBindArguments(args)
-    if (this.bindState !== 'unbound') throw alreadyBound()
-    this.bindState = 'binding'
-    if (callback !== undefined) this.once('listening', callback)
-    const host = address ?? (this.facts.family === 4 ? '0.0.0.0' : '::')
-    resolve(host, this.facts.family, this.lookup, (error, literal, parsed) => {
-      if (this.closed) return
-      const failure = parsed === undefined ? error : this.bindTo(parsed, literal, port)
-      if (failure === null) return
-      this.bindState = 'unbound'
-      if (callback !== undefined) this.removeListener('listening', callback)
-      process.nextTick(() => this.emit('error', failure))
-    })
+    this.life.checkUnbound()
+    this.life.bind(parseBindArguments(args))
     return this
+  }
+
+  /**
+   * Binds at once to an IP address, the wildcard if none is given. `'listening'` follows in the next turn.
+   * @returns the bound address
+   * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE for a name; SocketError of bind(2)
+   */
+  bindSync(options: { port?: number; address?: string } = {}): AddressInfo {
+    this.life.checkRunning()
+    checkObject(options, 'options')
+    this.life.checkUnbound()
+    const { port, address } = parseBindSyncArguments(options, this.life.wildcard)
+    this.life.bindSync(address, port)
+    return this.address()
   }
 
   /**
@@ -197,53 +180,41 @@ export class Socket extends EventEmitter<SocketEvents> {
   connect(port: number, address?: string, callback?: (error?: Error) => void): void
   connect(port: number, callback: (error?: Error) => void): void
   connect(...args: unknown[]): void {
-    this.checkRunning()
-    const { port, address, callback } = parseConnectArguments(args)
-    if (this.connectState !== 'disconnected') throw isConnected()
-    this.connectState = 'connecting'
-    if (callback !== undefined) this.once('connect', callback)
-    const failed = (error: Error): void => {
-      this.connectState = 'disconnected'
-      if (callback !== undefined) this.removeListener('connect', callback)
-      process.nextTick(() => {
-        if (callback === undefined) this.emit('error', error)
-        else (callback as (error: Error) => void)(error)
-      })
-    }
-    const host = address ?? (this.facts.family === 4 ? '127.0.0.1' : '::1')
-    resolve(host, this.facts.family, this.lookup, (error, literal, parsed) => {
-      if (this.closed) return
-      const failure = parsed === undefined ? error : this.connectTo(parsed, literal, port)
-      if (failure !== null) failed(failure)
-    })
+    const given = parseConnectArguments(args)
+    this.life.checkDisconnected()
+    this.life.checkRunning()
+    this.life.connect(given)
+  }
+
+  /**
+   * Connects at once to an IP address, loopback if none is given. Binds first if need be. `'connect'` follows in the next
+   * turn.
+   * @throws ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE for a name, ERR_IP_BLOCKED,
+   * ERR_SOCKET_ALREADY_BOUND while bind() looks up its address; SocketError of connect(2)
+   */
+  connectSync(port: number, address?: string): void {
+    this.life.checkRunning()
+    const [number, text] = parseConnectSyncArguments(port, address, this.life.loopback)
+    this.life.checkDisconnected()
+    this.life.connectSync(text, number)
   }
 
   /** Dissolves the association. @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
   disconnect(): void {
-    this.checkRunning()
-    if (this.connectState !== 'connected') throw notConnected()
-    const status = this[transportOf].endpoint.disconnect()
-    if (status !== 0) throw fromNative(status, 'connect')
-    this.connectState = 'disconnected'
-    this.facts.peer = undefined
+    this.life.checkConnected()
+    this.life.checkRunning()
+    this.life.disconnect()
   }
 
   /** Closes the socket; what waits fails with ECANCELED. Emits `'close'`. @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
   close(callback?: () => void): this {
-    if (callback !== undefined) {
-      checkFunction(callback, 'callback')
-      this.once('close', callback)
-    }
-    this.checkRunning()
-    this.closed = true
-    this.releaseSignal()
-    this[transportOf].close()
-    process.nextTick(() => this.emit('close'))
+    if (typeof callback === 'function') this.once('close', callback)
+    this.life.close()
     return this
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.closed) return
+    if (this.life.closed) return
     await new Promise<void>((done) => {
       this.close(done)
     })
@@ -251,13 +222,13 @@ export class Socket extends EventEmitter<SocketEvents> {
 
   /** Keeps the event loop alive while the socket is open, as it does from the start. */
   ref(): this {
-    if (!this.closed) this[transportOf].hold(true)
+    if (!this.life.closed) this[transportOf].hold(true)
     return this
   }
 
   /** Lets the process end although the socket is open. */
   unref(): this {
-    if (!this.closed) this[transportOf].hold(false)
+    if (!this.life.closed) this[transportOf].hold(false)
     return this
   }
 
@@ -272,40 +243,110 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** The connected peer. @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
   remoteAddress(): AddressInfo {
     this.checkRunning()
-    if (this.connectState !== 'connected') throw notConnected()
+    this.life.checkConnected()
     return this.ask('getpeername', this[transportOf].endpoint.remoteAddress())
   }
 
   /** SO_RCVBUF, in bytes, as the kernel counts them (socket(7): Linux doubles what it is given). */
   getRecvBufferSize(): number {
-    return this.getOption(Option.receiveBuffer)
+    return this.getBufferSize(Option.receiveBuffer)
   }
 
-  /** SO_RCVBUF, in bytes. @throws ERR_SOCKET_BAD_BUFFER_SIZE; SocketError setsockopt */
+  /** SO_RCVBUF, in bytes; 0 leaves it. @throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE */
   setRecvBufferSize(size: number): void {
-    this.setOption(Option.receiveBuffer, checkBufferSize(size))
+    this.setBufferSize(Option.receiveBuffer, checkBufferSize(size))
   }
 
   /** SO_SNDBUF. */
   getSendBufferSize(): number {
-    return this.getOption(Option.sendBuffer)
+    return this.getBufferSize(Option.sendBuffer)
   }
 
-  /** SO_SNDBUF, in bytes. @throws ERR_SOCKET_BAD_BUFFER_SIZE; SocketError setsockopt */
+  /** SO_SNDBUF, in bytes; 0 leaves it. @throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE */
   setSendBufferSize(size: number): void {
-    this.setOption(Option.sendBuffer, checkBufferSize(size))
+    this.setBufferSize(Option.sendBuffer, checkBufferSize(size))
   }
 
   /** SO_BROADCAST: whether datagrams may go to broadcast addresses. */
   setBroadcast(on: boolean): void {
-    this.setOption(Option.broadcast, on ? 1 : 0)
+    this.setNative(Option.broadcast, on ? 1 : 0, 'setBroadcast')
   }
 
-  /** IP_TTL or IPV6_UNICAST_HOPS: the hop limit of unicast datagrams that give none, 1 to 255. */
+  /** IP_TTL or IPV6_UNICAST_HOPS: the hop limit of unicast datagrams that give none, 1 to 255. @throws EINVAL */
   setTTL(ttl: number): number {
-    checkInteger(ttl, 'ttl', 1, 255)
-    this.setOption(Option.hopLimit, ttl)
-    return ttl
+    return this.setHops(Option.hopLimit, ttl, 1, 'setTTL')
+  }
+
+  /** IP_MULTICAST_TTL or IPV6_MULTICAST_HOPS: that of multicast datagrams, 0 to 255. @throws EINVAL */
+  setMulticastTTL(ttl: number): number {
+    return this.setHops(Option.multicastHopLimit, ttl, 0, 'setMulticastTTL')
+  }
+
+  /** IP_MULTICAST_LOOP or IPV6_MULTICAST_LOOP: whether this host's sockets get what it sends to groups. */
+  setMulticastLoopback(on: boolean): boolean {
+    this.setNative(Option.multicastLoopback, on ? 1 : 0, 'setMulticastLoopback')
+    return on
+  }
+
+  /**
+   * The interface that multicast goes out through: its IPv4 address, or on IPv6 an address whose scope names it
+   * (`'::%eth0'`). An `interface` in a message goes before it.
+   * @throws SocketError EINVAL, EADDRNOTAVAIL
+   */
+  setMulticastInterface(interfaceAddress: string): void {
+    this.checkRunning()
+    setMulticastInterface(this[transportOf].endpoint, interfaceAddress)
+  }
+
+  /**
+   * Joins a multicast group; on a dual-stack socket an IPv4 group, too.
+   * @param multicastInterface as for setMulticastInterface; without it the system chooses one
+   * @throws SocketError EINVAL, EADDRINUSE (already joined), ENODEV
+   */
+  addMembership(multicastAddress: string, multicastInterface?: string): void {
+    this.checkRunning()
+    changeMembership(this[transportOf].endpoint, 'addMembership', multicastAddress, multicastInterface)
+  }
+
+  /** Leaves a multicast group. @throws SocketError EADDRNOTAVAIL (not joined) */
+  dropMembership(multicastAddress: string, multicastInterface?: string): void {
+    this.checkRunning()
+    changeMembership(this[transportOf].endpoint, 'dropMembership', multicastAddress, multicastInterface)
+  }
+
+  /** Joins a multicast group for what one source sends to it (RFC 4607). */
+  addSourceSpecificMembership(sourceAddress: string, groupAddress: string, multicastInterface?: string): void {
+    this.checkRunning()
+    const { endpoint } = this[transportOf]
+    changeSourceMembership(endpoint, 'addSourceSpecificMembership', sourceAddress, groupAddress, multicastInterface)
+  }
+
+  /** Leaves a group joined for one source. */
+  dropSourceSpecificMembership(sourceAddress: string, groupAddress: string, multicastInterface?: string): void {
+    this.checkRunning()
+    const { endpoint } = this[transportOf]
+    changeSourceMembership(endpoint, 'dropSourceSpecificMembership', sourceAddress, groupAddress, multicastInterface)
+  }
+
+  /** Never fragment what this socket sends; false: let it be fragmented. @throws ENOTSUP where there is no such option */
+  setDontFragment(on: boolean): void {
+    checkBoolean(on, 'on')
+    this.checkRunning()
+    setOption(this[transportOf].endpoint, Option.dontFragment, on ? 1 : 0, 'dontFragment', this.options)
+  }
+
+  /**
+   * Bytes that the path to the connected peer takes in one packet, IP header included, as far as the kernel knows
+   * (IP_MTU, IPV6_MTU).
+   * @throws ERR_SOCKET_DGRAM_NOT_CONNECTED; ENOTSUP where the kernel does not tell
+   */
+  getPathMTU(): number {
+    this.checkRunning()
+    this.life.checkConnected()
+    const value = this[transportOf].endpoint.getOption(Option.pathMtu)
+    if (report.status() === 0) return value
+    const error = fromNative(report.status(), 'getsockopt')
+    throw error.code === 'ENOPROTOOPT' ? notSupported('pathMTU', { syscall: 'getsockopt' }) : error
   }
 
   /** Bytes that wait to be sent. */
@@ -323,8 +364,8 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** What is offloaded to the kernel now. Segmentation ends when it failed on this socket's path. */
   get offload(): Offload {
     return {
-      segmentation: !this.closed && fieldSupport().segmentation && this[transportOf].endpoint.segmentation() === 1,
-      coalescing: !this.closed && this.coalesces,
+      segmentation: !this.life.closed && fieldSupport().segmentation && this[transportOf].endpoint.segmentation() === 1,
+      coalescing: !this.life.closed && coalesces(this.options),
     }
   }
 
@@ -343,44 +384,25 @@ export class Socket extends EventEmitter<SocketEvents> {
   send(data: SendData, offset: number, length: number, port?: number, callback?: SendCallback): void
   send(data: SendData, offset: number, length: number, callback?: SendCallback): void
   send(...args: unknown[]): void {
-    this.checkRunning()
-    if (this.bindState === 'binding') {
-      this.once('listening', () => {
-        this.sendLater(args)
-      })
-      return
-    }
     const [first, second] = args
-    if (typeof first === 'object' && first !== null && !Array.isArray(first) && !ArrayBuffer.isView(first)) {
-      if (second !== undefined) checkFunction(second, 'callback')
-      this.sendAndTell(first as OutgoingMessage, second as SendCallback | undefined)
+    if (isMessage(first) && typeof second !== 'number') {
+      this.sendMessage(first, second)
       return
     }
-    const connected = this.connectState === 'connected'
-    const { data, port, address, callback } = parseSendArguments(args, connected)
-    if (connected) {
-      this.sendAndTell({ data }, callback)
-      return
-    }
-    const host = address ?? (this.facts.family === 4 ? '127.0.0.1' : '::1')
-    const sendTo = (literal: string): void => {
-      this.sendAndTell({ data, address: literal, port: this.facts.raw ? undefined : port }, callback)
-    }
-    if (parseAddress(host) !== undefined) {
-      sendTo(host)
-      return
-    }
-    resolve(host, this.facts.family, this.lookup, (failure, literal) => {
-      let error = failure
-      try {
-        if (error === null) sendTo(literal)
-      } catch (thrown) {
-        error = thrown as Error
-      }
-      if (error === null) return
-      if (callback !== undefined) process.nextTick(callback, error, 0)
-      else if (!this.closed) process.nextTick(() => this.emit('error', error))
+    const given = parseSendArguments(args, this.life.connected)
+    this.checkRunning()
+    this.life.whenBound(() => {
+      this.forms.send(given)
     })
+  }
+
+  /** @deprecated Node's own form of old: `send` has it all. */
+  sendto(data: SendData, offset: number, length: number, port: number, address: string, callback?: SendCallback): void {
+    for (const [name, value] of Object.entries({ offset, length, port })) {
+      if (typeof value !== 'number') throw invalidArgType(name, 'number', value)
+    }
+    checkString(address, 'address')
+    this.send(data, offset, length, port, address, callback)
   }
 
   /** See the function `sendmsg`. */
@@ -442,11 +464,11 @@ export class Socket extends EventEmitter<SocketEvents> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
     this[checkPull]()
     try {
-      while (!this.closed) yield await this.recvmsg()
+      while (!this.life.closed) yield await this.recvmsg()
     } catch (error) {
-      if (!(this.closed && error instanceof SocketError && error.code === 'ECANCELED')) throw error
+      if (!(this.life.closed && error instanceof SocketError && error.code === 'ECANCELED')) throw error
     } finally {
-      if (!this.closed) this.close()
+      if (!this.life.closed) this.close()
     }
   }
 
@@ -475,128 +497,21 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** @internal */
   [checkPull](): void {
     this.checkRunning()
-    if (!this.pull)
+    if (this.options.pull !== true)
       throw invalidState("The socket gives its messages to 'message'; pulling needs createSocket({ pull: true })")
-    if (this.bindState === 'unbound') this.bindNow()
+    if (!this.life.looksUp) this.life.bindNow()
   }
 
   // --- inside -----------------------------------------------------------------------------------
 
-  private configure(endpoint: Transport['endpoint'], options: SocketOptions, names: readonly ReceiveInfoName[]): void {
-    const { family, raw } = TYPES[options.type]
-    const set = (option: number, value: number, name: string): void => {
-      const status = endpoint.setOption(option, value)
-      if (status === 0) return
-      const error = fromNative(status, 'setsockopt')
-      if (error.code !== 'ENOPROTOOPT') throw error
-      if (options.unsupported !== 'ignore') throw notSupported(name, { syscall: 'setsockopt' })
-    }
-    // Dual-stack unless asked otherwise, whatever the system's default is.
-    if (family === 6 && !raw) set(Option.ipv6Only, options.ipv6Only === true ? 1 : 0, 'ipv6Only')
-    if (options.recvBufferSize !== undefined) set(Option.receiveBuffer, options.recvBufferSize, 'recvBufferSize')
-    if (options.sendBufferSize !== undefined) set(Option.sendBuffer, options.sendBufferSize, 'sendBufferSize')
-    if (options.dontFragment !== undefined) set(Option.dontFragment, options.dontFragment ? 1 : 0, 'dontFragment')
-    if (options.sendTime === true) set(Option.sendTime, 1, 'sendTime')
-    // Before the socket is bound: kernels note what to tell when a datagram is queued.
-    const wanted = names.reduce((bits, name) => bits | receiveFields[name], this.coalesces ? Field.segmentSize : 0)
-    const missing = endpoint.enableReceive(wanted & ~Field.control)
-    const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
-    const asked = options.receiveInfo !== undefined || this.coalesces
-    if (refused !== undefined && asked && options.unsupported !== 'ignore') {
-      throw notSupported(refused, { syscall: 'recvmsg' })
-    }
-  }
-
   private checkRunning(): void {
-    if (this.closed) throw notRunning()
+    this.life.checkRunning()
   }
 
   private checkListener(event: string | symbol): void {
-    if (this.pull && (event === 'message' || event === 'messages')) {
+    if (this.options.pull === true && (event === 'message' || event === 'messages')) {
       throw invalidState('A socket made with createSocket({ pull: true }) has no listeners for messages')
     }
-  }
-
-  private closeOn(signal: AbortSignal): void {
-    const onAbort = (): void => {
-      if (!this.closed) this.close()
-    }
-    if (signal.aborted) {
-      process.nextTick(onAbort)
-      return
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.releaseSignal = () => {
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-
-  private bindTo(address: ParsedAddress, text: string, port: number): Error | null {
-    const { endpoint } = this[transportOf]
-    const { family, ipv6Only, raw } = this.facts
-    if (address.family === 6 ? family === 4 : ipv6Only) {
-      return invalidArgValue('address', text, `must be ${family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
-    }
-    if (this.reuseAddr) endpoint.setOption(Option.reuseAddress, 1)
-    if (this.reusePort) {
-      const status = endpoint.setOption(Option.reusePort, 1)
-      if (status !== 0) return fromNative(status, 'setsockopt')
-    }
-    const status = endpoint.bind(address.family, bytesOf(address), raw ? 0 : port, address.scope)
-    if (status !== 0) return fromNative(status, 'bind', { address: text, port })
-    this.bindState = 'bound'
-    this.facts.local = this.localAddress()
-    const transport = this[transportOf]
-    if (!this.pull) {
-      transport.onReadable = () => {
-        this.receive()
-      }
-    }
-    // Where nothing can wait, the immediate functions still work on a socket that nobody listens to.
-    if (canWait || this.listenerCount('message') + this.listenerCount('messages') > 0) transport.watch()
-    process.nextTick(() => {
-      if (!this.closed) this.emit('listening')
-    })
-    return null
-  }
-
-  /** To the wildcard, port 0. */
-  private bindNow(): void {
-    const wildcard = this.facts.family === 4 ? '0.0.0.0' : '::'
-    const failure = this.bindTo(parseAddress(wildcard)!, wildcard, 0)
-    if (failure !== null) throw failure
-  }
-
-  private prepareToSend(): void {
-    this.checkRunning()
-    if (this.bindState === 'unbound') this.bindNow()
-    else if (this.bindState === 'binding') throw invalidState('bind() has not looked up its address yet')
-  }
-
-  private connectTo(address: ParsedAddress, text: string, port: number): Error | null {
-    const { endpoint } = this[transportOf]
-    const { family, ipv6Only, raw } = this.facts
-    if (address.family === 6 ? family === 4 : ipv6Only) {
-      return invalidArgValue('address', text, `must be ${family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
-    }
-    try {
-      this.prepareToSend()
-    } catch (error) {
-      return error as Error
-    }
-    const status = endpoint.connect(address.family, bytesOf(address), raw ? 0 : port, address.scope)
-    if (status !== 0) return fromNative(status, 'connect', { address: text, port })
-    this.connectState = 'connected'
-    this.facts.peer = address
-    this.facts.local = this.localAddress()
-    process.nextTick(() => {
-      if (!this.closed) this.emit('connect')
-    })
-    return null
-  }
-
-  private localAddress(): ParsedAddress | undefined {
-    return this[transportOf].endpoint.localAddress() === 0 ? slotAddress() : undefined
   }
 
   private ask(syscall: string, status: number): AddressInfo {
@@ -610,152 +525,68 @@ export class Socket extends EventEmitter<SocketEvents> {
     }
   }
 
-  private getOption(option: number): number {
+  private getBufferSize(option: number): number {
     this.checkRunning()
     const value = this[transportOf].endpoint.getOption(option)
-    if (report.status() !== 0) throw fromNative(report.status(), 'getsockopt')
+    if (report.status() !== 0) throw bufferSize(option, fromNative(report.status(), 'getsockopt'))
     return value
   }
 
-  private setOption(option: number, value: number): void {
+  private setBufferSize(option: number, size: number): void {
+    this.checkRunning()
+    if (size === 0) return
+    if (size > MOST_BUFFER) throw bufferSize(option, new SocketError({ code: 'EINVAL', syscall: 'setsockopt' }))
+    const status = this[transportOf].endpoint.setOption(option, size)
+    if (status !== 0) throw bufferSize(option, fromNative(status, 'setsockopt'))
+  }
+
+  private setNative(option: number, value: number, syscall: string): void {
     this.checkRunning()
     const status = this[transportOf].endpoint.setOption(option, value)
-    if (status !== 0) throw fromNative(status, 'setsockopt')
+    if (status !== 0) throw fromNative(status, syscall)
   }
 
-  /** What was given to send() before the address to bind to was looked up. */
-  private sendLater(args: unknown[]): void {
-    try {
-      ;(this.send as (...given: unknown[]) => void).apply(this, args)
-    } catch (error) {
-      const last = args.at(-1)
-      if (typeof last === 'function') (last as SendCallback)(error as Error, 0)
-      else this.emit('error', error as Error)
-    }
+  private setHops(option: number, hops: number, least: number, syscall: string): number {
+    if (typeof hops !== 'number') throw invalidArgType('ttl', 'number', hops)
+    this.checkRunning()
+    const whole = hops | 0
+    if (whole < least || whole > 255) throw new SocketError({ code: 'EINVAL', syscall })
+    this.setNative(option, whole, syscall)
+    return hops
   }
 
-  private sendAndTell(message: OutgoingMessage, callback: SendCallback | undefined): void {
-    const sent = this[transportOf].startSendmsg(message)
-    if (callback === undefined) {
-      sent.catch(noop)
+  /** `send` with a message: what is wrong with it is thrown, what the system refuses is told. */
+  private sendMessage(message: OutgoingMessage, callback: unknown): void {
+    if (callback !== undefined && typeof callback !== 'function') throw invalidArgType('callback', 'Function', callback)
+    this.checkRunning()
+    const told = callback as SendCallback | undefined
+    if (!this.life.looksUp) {
+      this[transportOf].send(message, told ?? noop)
       return
     }
-    sent.then(
-      (bytes) => {
-        process.nextTick(callback, null, bytes)
-      },
-      (error: unknown) => {
-        process.nextTick(callback, error, 0)
-      },
-    )
-  }
-
-  /** The socket is readable: one batch to the listeners. */
-  private receive(): void {
-    // What was left when a listener threw comes first; the kernel tells again of what it has.
-    if (this.unheard !== undefined) {
-      this.deliverUnheard()
-      return
-    }
-    let messages: Message[]
-    try {
-      messages = this[transportOf].receiveAll(BATCH)
-    } catch (error) {
-      this.emit('error', error as Error)
-      return
-    }
-    if (messages.length > 0) this.deliver(messages, true)
-  }
-
-  private deliver(messages: Message[], fresh: boolean): void {
-    let next = 0
-    try {
-      if (fresh && this.listenerCount('messages') > 0) this.emit('messages', messages)
-      while (next < messages.length && !this.closed) {
-        const message = messages[next++]!
-        this.emit('message', message.data, message)
-      }
-    } finally {
-      // A listener threw: the others shall still be heard.
-      if (next < messages.length && !this.closed) {
-        this.unheard = messages.slice(next)
-        setImmediate(() => {
-          this.deliverUnheard()
-        })
-      }
-    }
-  }
-
-  private deliverUnheard(): void {
-    const messages = this.unheard
-    this.unheard = undefined
-    if (messages !== undefined && !this.closed) this.deliver(messages, false)
-  }
-}
-
-const OPTION_NAMES = [
-  'type',
-  'reuseAddr',
-  'reusePort',
-  'ipv6Only',
-  'recvBufferSize',
-  'sendBufferSize',
-  'lookup',
-  'signal',
-  'protocol',
-  'receiveInfo',
-  'pull',
-  'coalesce',
-  'dontFragment',
-  'sendTime',
-  'unsupported',
-] as const satisfies readonly (keyof SocketOptions)[]
-
-/** Each option is read once; it can be inherited, as with dgram. */
-function readOptions(given: SocketType | SocketOptions): SocketOptions {
-  if (typeof given === 'string') return { type: given }
-  return Object.fromEntries(OPTION_NAMES.map((name) => [name, given[name]])) as unknown as SocketOptions
-}
-
-function checkOptions(given: SocketType | SocketOptions): SocketOptions {
-  if (typeof given !== 'string' && (typeof given !== 'object' || (given as unknown) === null)) throw badSocketType()
-  const options = readOptions(given)
-  if (typeof options.type !== 'string' || !Object.hasOwn(TYPES, options.type)) throw badSocketType()
-  const { raw, family } = TYPES[options.type]
-  for (const name of ['reuseAddr', 'reusePort', 'ipv6Only', 'pull', 'coalesce', 'dontFragment', 'sendTime'] as const) {
-    if (options[name] !== undefined) checkBoolean(options[name], `options.${name}`)
-  }
-  for (const name of ['recvBufferSize', 'sendBufferSize'] as const) {
-    if (options[name] !== undefined) checkInteger(options[name], `options.${name}`, 1, 0x7fffffff)
-  }
-  if (options.lookup !== undefined) checkFunction(options.lookup, 'options.lookup')
-  if (options.signal !== undefined) checkSignal(options.signal, 'options.signal')
-  if (options.unsupported !== undefined && options.unsupported !== 'error' && options.unsupported !== 'ignore') {
-    throw invalidArgValue('options.unsupported', options.unsupported, "must be 'error' or 'ignore'")
-  }
-  if (raw) checkInteger(options.protocol, 'options.protocol', 0, 255)
-  else if (options.protocol !== undefined) {
-    throw invalidArgValue('options.protocol', options.protocol, 'is for raw sockets')
-  }
-  if (options.ipv6Only === true && family === 4) {
-    throw invalidArgValue('options.ipv6Only', true, 'is for IPv6 sockets')
-  }
-  const { receiveInfo } = options
-  if (receiveInfo !== undefined) {
-    if (!Array.isArray(receiveInfo)) throw invalidArgType('options.receiveInfo', 'Array', receiveInfo)
-    const most = Object.keys(receiveFields).length
-    if (receiveInfo.length > most) {
-      throw outOfRange('options.receiveInfo.length', `<= ${String(most)}`, receiveInfo.length)
-    }
-    options.receiveInfo = Array.from<ReceiveInfoName>(receiveInfo)
-    options.receiveInfo.forEach((name, index) => {
-      if (typeof name !== 'string' || !Object.hasOwn(receiveFields, name)) {
-        throw invalidArgValue(`options.receiveInfo[${String(index)}]`, name, 'is not a field of a received message')
+    this.life.whenBound(() => {
+      try {
+        this[transportOf].send(message, told ?? noop)
+      } catch (error) {
+        if (told === undefined) this.emit('error', error as Error)
+        else told(error as Error, 0)
       }
     })
   }
-  return options
 }
+
+const isMessage = (value: unknown): value is OutgoingMessage =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !ArrayBuffer.isView(value) &&
+  !types.isAnyArrayBuffer(value)
+
+/** An int. */
+const MOST_BUFFER = 0x7fffffff
+
+const bufferSize = (option: number, { code, errno }: SocketError): Error =>
+  bufferSizeError(option === Option.receiveBuffer ? 'uv_recv_buffer_size' : 'uv_send_buffer_size', code, errno)
 
 /**
  * Makes a socket.
@@ -766,7 +597,7 @@ function checkOptions(given: SocketType | SocketOptions): SocketOptions {
  */
 export function createSocket(
   options: SocketType | SocketOptions,
-  listener?: (data: Buffer, info: MessageInfo) => void,
+  listener?: ((data: ReceivedData, info: MessageInfo) => void) | null,
 ): Socket {
   return new Socket(options, listener)
 }

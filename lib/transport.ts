@@ -90,6 +90,26 @@ class SendWaiter extends Waiter {
   }
 }
 
+/** What a callback of `send` is told. */
+export type Told = (error: Error | null, bytes: number) => void
+
+/** A `send` with a callback that waits for room. */
+class CallbackWaiter extends Waiter {
+  readonly syscall = 'sendmsg'
+
+  constructor(private readonly told: Told) {
+    super()
+  }
+
+  done(): void {
+    process.nextTick(this.told, null, this.bytes)
+  }
+
+  failed(error: Error): void {
+    process.nextTick(this.told, error, 0)
+  }
+}
+
 /** A recvmsg or recvmmsg that waits for messages. */
 interface Receiver {
   readonly room: Room
@@ -104,8 +124,11 @@ export class Transport {
   readonly queue: SendQueue
   /** Received and not yet handed out: the rest of a train. */
   readonly ready: Message[] = []
-  /** Called when the socket is readable and nobody pulls. */
-  onReadable: (() => void) | undefined
+  /** Called when the socket is readable and nobody pulls. Whether `onMore` is to be called, as a callback of its own. */
+  onReadable: (() => boolean) | undefined
+  onMore: (() => boolean) | undefined
+  /** Called when the kernel has errors of earlier datagrams to tell. */
+  onErrors: (() => void) | undefined
   private receivers: Receiver[] = []
   /** The native error, negated, that came behind what is ready. */
   private failure = 0
@@ -152,27 +175,16 @@ export class Transport {
     })
   }
 
-  /** As sendmsg, but what is wrong with the message is thrown at once; only what the system says is a rejection. */
-  startSendmsg(message: OutgoingMessage): Promise<number> {
+  /** As sendmsg, for dgram's kind of callback, which is never called from inside. What is wrong with the message is thrown. */
+  send(message: OutgoingMessage, told: Told): void {
     const { queue } = this
-    let resolve!: (bytes: number) => void
-    let reject!: (error: Error) => void
-    const later = new Promise<number>((settle, fail) => {
-      resolve = settle
-      reject = fail
-    })
     try {
-      const sent = queue.sendOne(
-        message,
-        this.prepare,
-        () => new SendWaiter('sendmsg', queue, undefined, resolve, reject),
-      )
-      if (sent !== null) resolve(sent)
+      const sent = queue.sendOne(message, this.prepare, () => new CallbackWaiter(told))
+      if (sent !== null) process.nextTick(told, null, sent)
     } catch (error) {
       if (!(error instanceof SocketError) || error.nativeCode === undefined) throw error
-      reject(error)
+      process.nextTick(told, error, 0)
     }
-    return later
   }
 
   sendmmsg(messages: readonly OutgoingMessage[], options?: WaitOptions): Promise<number> {
@@ -278,18 +290,24 @@ export class Transport {
     this.queue.settled(operation, status, sent)
   }
 
-  onReady(status: number, events: number): void {
+  /** Whether to be called again at once, with neither status nor events. */
+  onReady(status: number, events: number): boolean {
+    if (status === 0 && events === 0) return this.onMore?.() ?? false
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
-    if (failed) this.watched = UNKNOWN
+    if (failed) {
+      this.watched = UNKNOWN
+      this.onErrors?.()
+    }
     // What is settled meanwhile changes what to watch for; look once, at the end.
     this.updating = true
     let moved = false
+    let more = false
     try {
       if (this.queue.watchesWritable && (failed || (events & Readiness.writable) !== 0)) moved = this.queue.drain()
       if (failed || (events & Readiness.readable) !== 0) {
         this.serveReceivers()
-        if (this.receivers.length === 0) this.onReadable?.()
+        if (this.receivers.length === 0) more = this.onReadable?.() ?? false
       }
     } finally {
       this.updating = false
@@ -300,6 +318,7 @@ export class Transport {
       }
       this.watch()
     }
+    return more
   }
 
   private restFromReading(): void {

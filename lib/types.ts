@@ -1,4 +1,4 @@
-import type { SocketAddress } from 'node:net'
+import type { BlockList, SocketAddress } from 'node:net'
 
 /** An address family as Node names it. */
 export type Family = 'IPv4' | 'IPv6'
@@ -62,6 +62,9 @@ export interface OutgoingMessage {
   control?: readonly ControlMessage[] | undefined
 }
 
+/** A `Buffer` over memory of its own, as `Buffer.alloc` gives it; named so for all versions of Node's types. */
+export type ReceivedData = ReturnType<typeof Buffer.alloc>
+
 /** What is known of a received datagram. What was not asked for or is not known is `undefined`. */
 export interface MessageInfo {
   /** Who sent it. An IPv6 link-local address carries its scope (`fe80::1%eth0`); IPv4 is plain on a dual-stack socket, too. */
@@ -101,7 +104,7 @@ export interface MessageInfo {
 /** What the pull functions give: the data with all that is known of it. */
 export interface Message extends MessageInfo {
   /** Its memory is shared with messages that came beside it: at most 64 kB, below 512 bytes at most 8 kB. */
-  data: Buffer
+  data: ReceivedData
 }
 
 /** What `createSocket({ receiveInfo })` can name. `trafficClass` brings `ecn` and `dscp`. */
@@ -177,6 +180,12 @@ export interface SocketOptions {
    * unless `receiveInfo` names `segmentSize`, which implies this option.
    */
   coalesce?: boolean | undefined
+  /** Tell of what earlier datagrams met on their way, by `'datagramError'`; they fail no later call then (Linux: IP_RECVERR). */
+  receiveErrors?: boolean | undefined
+  /** Senders that nothing is taken from. */
+  receiveBlockList?: BlockList | undefined
+  /** Addresses that nothing is sent to: ERR_IP_BLOCKED. */
+  sendBlockList?: BlockList | undefined
   /** Don't fragment, for all that this socket sends. */
   dontFragment?: boolean | undefined
   /** Allow `sendTime` in messages (SO_TXTIME). */

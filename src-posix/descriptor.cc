@@ -23,6 +23,12 @@ void WidenSendBuffer(Descriptor descriptor) {
   setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
+Status MakeOwn(Descriptor descriptor) {
+  const int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+  return StatusOf(fcntl(descriptor, F_SETFD, FD_CLOEXEC));
+}
+
 }  // namespace
 
 Status OpenSocket(Family family, bool raw, int protocol, SocketState& state) {
@@ -33,8 +39,7 @@ Status OpenSocket(Family family, bool raw, int protocol, SocketState& state) {
   const int descriptor = socket(family == kIPv4 ? AF_INET : AF_INET6, type, protocol);
   if (descriptor < 0) return -errno;
 #ifndef SOCK_CLOEXEC
-  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  MakeOwn(descriptor);
 #endif
   state.descriptor = descriptor;
   state.family = family;
@@ -59,6 +64,15 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state) {
   state.raw = type == SOCK_RAW;
   state.owned = false;
   state.segmentation = KnowsSegmentation(state.raw);
+  return 0;
+}
+
+Status AdoptSocket(Descriptor descriptor, SocketState& state) {
+  Status status = BorrowSocket(descriptor, state);
+  if (status == 0) status = MakeOwn(descriptor);
+  if (status != 0) return status;
+  state.owned = true;
+  if (kKernel.least_send_buffer > 0) WidenSendBuffer(descriptor);
   return 0;
 }
 

@@ -92,6 +92,10 @@ const OptionRow kOptionRows[] = {
     {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
     {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
     {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
 };
 
 // Private system calls (bsd/sys/socket_private.h): in no header, and to be missing one day. Older
@@ -159,6 +163,7 @@ const Kernel kKernel = {
     /* interface_discards_source */ true,
     /* no_buffers_means_wait */ true,
     /* complete */ WorkOutCast,
+    /* receive_error */ nullptr,
     // raw_ip.c, rip_output: of the control messages it takes the traffic class.
     /* dropped_by_raw_ipv4 */ kSource | kInterface,
     // It only bounds a datagram here, at 9216 bytes by default; close to it a datagram with control

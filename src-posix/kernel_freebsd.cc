@@ -95,6 +95,10 @@ const OptionRow kOptionRows[] = {
     {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
     {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
     {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
 };
 
 }  // namespace
@@ -109,6 +113,7 @@ const Kernel kKernel = {
     /* interface_discards_source */ false,
     /* no_buffers_means_wait */ true,
     /* complete */ WorkOutCast,
+    /* receive_error */ nullptr,
     // raw_ip.c, rip_send: it never looks at control messages.
     /* dropped_by_raw_ipv4 */ kSource | kTrafficClass,
     // It bounds a datagram, in older releases at 9216 bytes (udp(4), net.inet.udp.maxdgram).

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "address.h"
+#include "error_queue.h"
 #include "kernel.h"
 #include "payloads.h"
 
@@ -147,6 +148,14 @@ const OptionRow kOptionRows[] = {
     {Option::kSendTime, kNoFamily, SOL_SOCKET, SO_TXTIME, nullptr, SetSendTime},
     {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_GRO, nullptr, nullptr},
     {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEGMENT, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kPathMtu, kIPv6, IPPROTO_IPV6, IPV6_MTU, nullptr, nullptr},
+    {Option::kPathMtu, kIPv4, IPPROTO_IP, IP_MTU, nullptr, nullptr},
+    {Option::kReceiveErrors, kIPv6, IPPROTO_IPV6, IPV6_RECVERR, nullptr, nullptr},
+    {Option::kReceiveErrors, kIPv4, IPPROTO_IP, IP_RECVERR, nullptr, nullptr},
 };
 
 }  // namespace
@@ -161,6 +170,7 @@ const Kernel kKernel = {
     /* interface_discards_source */ false,
     /* no_buffers_means_wait */ false,
     /* complete */ nullptr,
+    /* receive_error */ ReceiveError,
 };
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);

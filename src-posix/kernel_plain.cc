@@ -17,6 +17,14 @@ constexpr int kReuseAddressName = SO_REUSEPORT;
 constexpr int kReuseAddressName = SO_REUSEADDR;
 #endif
 
+// One byte for IPv4: OpenBSD, Solaris and AIX take nothing else, as libuv has it (src/unix/udp.c,
+// uv__setsockopt_maybe_char).
+template <int name>
+int SetByte(Descriptor descriptor, int value) {
+  const auto byte = static_cast<unsigned char>(value);
+  return setsockopt(descriptor, IPPROTO_IP, name, &byte, sizeof byte);
+}
+
 const OptionRow kOptionRows[] = {
     {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
     {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
@@ -26,6 +34,12 @@ const OptionRow kOptionRows[] = {
     {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
     {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
     {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr,
+     SetByte<IP_MULTICAST_TTL>},
+    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr,
+     SetByte<IP_MULTICAST_LOOP>},
 #ifdef IPV6_TCLASS
     {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
 #endif
@@ -44,6 +58,7 @@ const Kernel kKernel = {
     // Where ENOBUFS comes it is lack of room for a moment, and no event tells when it ends.
     /* no_buffers_means_wait */ true,
     /* complete */ nullptr,
+    /* receive_error */ nullptr,
 };
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);

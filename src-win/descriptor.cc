@@ -81,6 +81,20 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state) {
   return 0;
 }
 
+Status AdoptSocket(Descriptor descriptor, SocketState& state) {
+  Status status = BorrowSocket(descriptor, state);
+  u_long non_blocking = 1;
+  if (status == 0) status = StatusOf(ioctlsocket(descriptor, FIONBIO, &non_blocking));
+  if (status != 0) return status;
+  SetHandleInformation(reinterpret_cast<HANDLE>(descriptor), HANDLE_FLAG_INHERIT, 0);
+  state.owned = true;
+  if (state.raw) return 0;
+  Address peer;
+  Switch(descriptor, SIO_UDP_CONNRESET, RemoteAddress(state, peer) == 0);
+  Switch(descriptor, SIO_UDP_NETRESET, false);
+  return 0;
+}
+
 Status CloseDescriptor(Descriptor descriptor) { return StatusOf(closesocket(descriptor)); }
 
 // A SOCKET number has nothing behind it that is never used again; the bound address nearly is.

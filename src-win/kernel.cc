@@ -21,6 +21,12 @@
 #ifndef IPV6_RECVTCLASS
 #define IPV6_RECVTCLASS 40
 #endif
+#ifndef IPV6_MTU
+#define IPV6_MTU 72
+#endif
+#ifndef IP_MTU
+#define IP_MTU 73
+#endif
 #ifndef IP_ECN
 #define IP_ECN 50
 #endif
@@ -283,6 +289,12 @@ const OptionRow kOptionRows[] = {
     {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAGMENT, nullptr, nullptr},
     {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, Coalesce, nullptr},
     {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEND_MSG_SIZE, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kPathMtu, kIPv6, IPPROTO_IPV6, IPV6_MTU, nullptr, nullptr},
+    {Option::kPathMtu, kIPv4, IPPROTO_IP, IP_MTU, nullptr, nullptr},
 };
 
 }  // namespace

@@ -21,9 +21,11 @@ struct Member {
 
 #define SENDMSG_SEND_OFFSET(type, name, array, meaning) {#name, offsetof(SendSlot, name)},
 #define SENDMSG_RECEIVE_OFFSET(type, name, array, meaning) {#name, offsetof(ReceiveSlot, name)},
+#define SENDMSG_ERROR_OFFSET(type, name, array, meaning) {#name, offsetof(ErrorSlot, name)},
 #define SENDMSG_REPORT_OFFSET(type, name, array, meaning) {#name, offsetof(Report, name)},
 const Member<SendSlot> kSendMembers[] = {SENDMSG_SEND_SLOT(SENDMSG_SEND_OFFSET)};
 const Member<ReceiveSlot> kReceiveMembers[] = {SENDMSG_RECEIVE_SLOT(SENDMSG_RECEIVE_OFFSET)};
+const Member<ErrorSlot> kErrorMembers[] = {SENDMSG_ERROR_SLOT(SENDMSG_ERROR_OFFSET)};
 const Member<Report> kReportMembers[] = {SENDMSG_REPORT(SENDMSG_REPORT_OFFSET)};
 
 template <typename Slot, size_t N>
@@ -134,6 +136,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("send", LayoutOf(env, kSendMembers));
   layout.Set("receive", LayoutOf(env, kReceiveMembers));
+  layout.Set("error", LayoutOf(env, kErrorMembers));
   layout.Set("report", LayoutOf(env, kReportMembers));
   layout.Set("slotCount", kSlotCount);
   layout.Set("sendControlArena", kSendControlArena);

@@ -26,9 +26,10 @@ struct SocketState {
   Descriptor descriptor = kInvalidDescriptor;
   Family family = kNoFamily;
   bool raw = false;
-  bool owned = false;         // ours: options may be set, the descriptor is closed with it
-  bool segmentation = false;  // trains go to the kernel whole
-  SocketCalls calls;          // the backend's own
+  bool owned = false;            // ours: options may be set, the descriptor is closed with it
+  bool segmentation = false;     // trains go to the kernel whole
+  bool receives_errors = false;  // Option::kReceiveErrors is on
+  SocketCalls calls;             // the backend's own
 };
 
 // An address as both sides of the boundary see it: IPv4-mapped addresses are IPv4.
@@ -67,6 +68,10 @@ enum class Option : uint32_t {
   kSendTime,
   kCoalesce,
   kSegment,
+  kMulticastHopLimit,
+  kMulticastLoopback,
+  kPathMtu,        // of a connected socket, to read
+  kReceiveErrors,  // for Kernel::receive_error
   kCount,
 };
 
@@ -93,6 +98,8 @@ Status OpenSocket(Family family, bool raw, int protocol, SocketState& state);
 // Describes a descriptor that somebody else owns. Refuses what is not an IPv4 or IPv6 datagram or
 // raw socket.
 Status BorrowSocket(Descriptor descriptor, SocketState& state);
+// As BorrowSocket(), and the descriptor becomes ours: non-blocking, not inherited, owned.
+Status AdoptSocket(Descriptor descriptor, SocketState& state);
 Status CloseDescriptor(Descriptor descriptor);
 // Tells sockets apart that had the same descriptor one after the other; 0 where that can't be told.
 uint64_t IdentityOf(Descriptor descriptor);
@@ -105,7 +112,13 @@ Status Disconnect(const SocketState& state);
 Status LocalAddress(const SocketState& state, Address& address);
 Status RemoteAddress(const SocketState& state, Address& address);
 Status GetOption(const SocketState& state, Option option, int& value);
-Status SetOption(const SocketState& state, Option option, int value);
+Status SetOption(SocketState& state, Option option, int value);
+// Joins or leaves a group. `through` is an interface: for IPv4 by its address, for IPv6 by its
+// index (scope); zero: the system's choice. A source of no family: any source.
+Status SetMembership(const SocketState& state, bool join, const Address& group,
+                     const Address& through, const Address& source);
+// Where multicast of the family of `through` goes out.
+Status SetMulticastInterface(const SocketState& state, const Address& through);
 // Asks the kernel to tell `fields` of each datagram; returns those that it does not tell.
 uint32_t EnableReceive(const SocketState& state, uint32_t fields);
 // Waits up to `milliseconds` for something to receive; for probes on sockets of our own.

@@ -84,7 +84,10 @@ struct Kernel {
   bool source_needs_wildcard;      // an IPv4 source or interface: only bound to the wildcard
   bool interface_discards_source;  // an IPv4 interface beats an IPv4 source, which is then lost
   bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
-  void (*complete)(ReceiveSlot& slot);       // fills in what no control message tells; may be null
+  void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
+  // Takes one error from the error queue, and the start of its datagram: 1, or the platform's
+  // error, negated; 0: there is none, and none is pending. Null: this kernel has no such queue.
+  int32_t (*receive_error)(Descriptor descriptor, Buffer data, ErrorSlot& slot);
   uint32_t dropped_by_raw_ipv4 = 0;          // fields whose control messages raw sockets pass over
   int least_send_buffer = 0;                 // where less than that refuses what could be sent
   ClassBits send_class = {};                 // what it can send of the traffic class

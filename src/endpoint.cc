@@ -50,19 +50,37 @@ bool ValidRecords(const uint8_t* records, uint32_t length) {
   return true;
 }
 
-// (family, bytes, port, scope); false, with an exception pending, when they are not that.
-bool ReadAddress(const Napi::CallbackInfo& info, Address& address) {
+datagram::Family ReadFamily(const Napi::CallbackInfo& info, size_t index) {
+  return Unsigned(info, index) == kIPv6 ? kIPv6 : kIPv4;
+}
+
+// False, with an exception pending, when it is not 16 bytes.
+bool ReadBytes(const Napi::CallbackInfo& info, size_t index, datagram::Family family,
+               Address& address) {
   uint8_t* bytes = nullptr;
   size_t length = 0;
-  if (!ReadView(info.Env(), info[1], &bytes, &length) || length < sizeof address.bytes) {
+  if (!ReadView(info.Env(), info[index], &bytes, &length) || length < sizeof address.bytes) {
     Throw(info.Env(), "ERR_INVALID_ARG_TYPE", "an address is 16 bytes");
     return false;
   }
-  address.family = Unsigned(info, 0) == kIPv6 ? kIPv6 : kIPv4;
+  address.family = family;
   std::memcpy(address.bytes, bytes, sizeof address.bytes);
+  return true;
+}
+
+// (family, bytes, port, scope); false, with an exception pending, when they are not that.
+bool ReadAddress(const Napi::CallbackInfo& info, Address& address) {
+  if (!ReadBytes(info, 1, ReadFamily(info, 0), address)) return false;
   address.port = static_cast<uint16_t>(Unsigned(info, 2));
   address.scope = Unsigned(info, 3);
   return true;
+}
+
+Descriptor ReadDescriptor(const Napi::CallbackInfo& info) {
+  int64_t number = -1;
+  napi_get_value_int64(info.Env(), info[0], &number);
+  const auto descriptor = static_cast<Descriptor>(number);
+  return static_cast<int64_t>(descriptor) == number ? descriptor : kInvalidDescriptor;
 }
 
 }  // namespace
@@ -72,6 +90,7 @@ Napi::Function Endpoint::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Endpoint::Open>("open"),
                          InstanceMethod<&Endpoint::Borrow>("borrow"),
+                         InstanceMethod<&Endpoint::Adopt>("adopt"),
                          InstanceMethod<&Endpoint::Close>("close"),
                          InstanceMethod<&Endpoint::Bind>("bind"),
                          InstanceMethod<&Endpoint::Connect>("connect"),
@@ -80,6 +99,8 @@ Napi::Function Endpoint::Define(Napi::Env env) {
                          InstanceMethod<&Endpoint::RemoteAddress>("remoteAddress"),
                          InstanceMethod<&Endpoint::GetOption>("getOption"),
                          InstanceMethod<&Endpoint::SetOption>("setOption"),
+                         InstanceMethod<&Endpoint::SetMembership>("setMembership"),
+                         InstanceMethod<&Endpoint::SetMulticastInterface>("setMulticastInterface"),
                          InstanceMethod<&Endpoint::EnableReceive>("enableReceive"),
                          InstanceMethod<&Endpoint::WaitReadable>("waitReadable"),
                          InstanceMethod<&Endpoint::Send>("send"),
@@ -87,6 +108,7 @@ Napi::Function Endpoint::Define(Napi::Env env) {
                          InstanceMethod<&Endpoint::CancelSend>("cancelSend"),
                          InstanceMethod<&Endpoint::Receive>("receive"),
                          InstanceMethod<&Endpoint::Pack>("pack"),
+                         InstanceMethod<&Endpoint::ReceiveErrors>("receiveErrors"),
                          InstanceMethod<&Endpoint::Watch>("watch"),
                          InstanceMethod<&Endpoint::SetHold>("setHold"),
                          InstanceMethod<&Endpoint::Family>("family"),
@@ -133,8 +155,8 @@ Napi::Value Endpoint::Open(const Napi::CallbackInfo& info) {
     Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint is open");
     return {};
   }
-  const datagram::Family family = Unsigned(info, 0) == kIPv6 ? kIPv6 : kIPv4;
-  const Status status = OpenSocket(family, Unsigned(info, 1) != 0, Signed(info, 2), state_);
+  const Status status =
+      OpenSocket(ReadFamily(info, 0), Unsigned(info, 1) != 0, Signed(info, 2), state_);
   if (status == 0) descriptor_ = state_.descriptor;
   return Number(info, status);
 }
@@ -145,12 +167,26 @@ Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
     Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint is open");
     return {};
   }
-  int64_t number = -1;
-  napi_get_value_int64(info.Env(), info[0], &number);
-  auto descriptor = static_cast<Descriptor>(number);
-  if (static_cast<int64_t>(descriptor) != number) descriptor = kInvalidDescriptor;
-  const Status status = BorrowSocket(descriptor, state_);
+  const Status status = BorrowSocket(ReadDescriptor(info), state_);
   if (status == 0) descriptor_ = state_.descriptor;
+  return Number(info, status);
+}
+
+// adopt(descriptor): in place of what is open, which stays when the descriptor is refused.
+Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const Descriptor descriptor = ReadDescriptor(info);
+  if (descriptor != kInvalidDescriptor && descriptor == descriptor_) {
+    Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint has this descriptor");
+    return {};
+  }
+  SocketState adopted;
+  const Status status = AdoptSocket(descriptor, adopted);
+  if (status == 0) {
+    Shut();
+    state_ = adopted;
+    descriptor_ = descriptor;
+  }
   return Number(info, status);
 }
 
@@ -230,6 +266,28 @@ Napi::Value Endpoint::SetOption(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
   return Number(
       info, datagram::SetOption(state_, static_cast<Option>(Unsigned(info, 0)), Signed(info, 1)));
+}
+
+// setMembership(join, family, group, interfaceAddress, interfaceIndex, source)
+Napi::Value Endpoint::SetMembership(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const datagram::Family family = ReadFamily(info, 1);
+  Address group;
+  Address through;
+  Address source;
+  if (!ReadBytes(info, 2, family, group) || !ReadBytes(info, 3, family, through)) return {};
+  if (!info[5].IsUndefined() && !ReadBytes(info, 5, family, source)) return {};
+  through.scope = Unsigned(info, 4);
+  return Number(info,
+                datagram::SetMembership(state_, Unsigned(info, 0) != 0, group, through, source));
+}
+
+// setMulticastInterface(family, interfaceAddress, interfaceIndex)
+Napi::Value Endpoint::SetMulticastInterface(const Napi::CallbackInfo& info) {
+  Address through;
+  if (Refuse(info) || !ReadBytes(info, 1, ReadFamily(info, 0), through)) return {};
+  through.scope = Unsigned(info, 2);
+  return Number(info, datagram::SetMulticastInterface(state_, through));
 }
 
 Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
@@ -472,6 +530,37 @@ Napi::Value Endpoint::PackFrom(const Napi::CallbackInfo& info, uint32_t first, u
   return Number(info, count);
 }
 
+// receiveErrors(slots, data): both are Uint8Arrays of the caller's.
+Napi::Value Endpoint::ReceiveErrors(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  uint8_t* slots = nullptr;
+  uint8_t* data = nullptr;
+  size_t slots_length = 0;
+  size_t data_length = 0;
+  if (!ReadView(info.Env(), info[0], &slots, &slots_length) ||
+      !ReadView(info.Env(), info[1], &data, &data_length)) {
+    Throw(info.Env(), "ERR_INVALID_ARG_TYPE", "slots and data must be Uint8Arrays");
+    return {};
+  }
+  const size_t count = slots_length / sizeof(ErrorSlot);
+  if (count == 0 || count > kSlotCount || data_length > count * kMaxDatagram) {
+    Throw(info.Env(), "ERR_OUT_OF_RANGE", "slots or data are out of range");
+    return {};
+  }
+  const auto receive_error = ThisKernel().receive_error;
+  if (receive_error == nullptr) return Number(info, kNoSuchOption);
+  const size_t stride = data_length / count;
+  for (size_t index = 0; index < count; index++) {
+    ErrorSlot slot = {};
+    const Status status =
+        receive_error(state_.descriptor, MakeBuffer(data + index * stride, stride), slot);
+    if (status <= 0) return Number(info, index > 0 ? static_cast<Status>(index) : status);
+    slot.offset = static_cast<uint32_t>(index * stride);
+    std::memcpy(slots + index * sizeof slot, &slot, sizeof slot);  // wherever a view starts
+  }
+  return Number(info, static_cast<double>(count));
+}
+
 // --- readiness ----------------------------------------------------------------------------------
 
 // watch(events): tells dispatch() of UV_READABLE and UV_WRITABLE until watch(0). kLater keeps the
@@ -579,7 +668,9 @@ void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
   if (napi_open_handle_scope(instance->env, &scope) != napi_ok) return;
   napi_value value = nullptr;
   if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
-    instance->Dispatch(value, status, events);
+    // Each is a callback of its own: between them run ticks and promises, as between dgram's.
+    bool more = instance->Dispatch(value, status, events);
+    while (more && !instance->ending) more = instance->Dispatch(value, 0, 0);
   }
   napi_close_handle_scope(instance->env, scope);
 }

@@ -44,6 +44,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
  private:
   Napi::Value Open(const Napi::CallbackInfo& info);
   Napi::Value Borrow(const Napi::CallbackInfo& info);
+  Napi::Value Adopt(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
   Napi::Value Bind(const Napi::CallbackInfo& info);
   Napi::Value Connect(const Napi::CallbackInfo& info);
@@ -52,6 +53,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value RemoteAddress(const Napi::CallbackInfo& info);
   Napi::Value GetOption(const Napi::CallbackInfo& info);
   Napi::Value SetOption(const Napi::CallbackInfo& info);
+  Napi::Value SetMembership(const Napi::CallbackInfo& info);
+  Napi::Value SetMulticastInterface(const Napi::CallbackInfo& info);
   Napi::Value EnableReceive(const Napi::CallbackInfo& info);
   Napi::Value WaitReadable(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);
@@ -59,6 +62,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value CancelSend(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Pack(const Napi::CallbackInfo& info);
+  Napi::Value ReceiveErrors(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetHold(const Napi::CallbackInfo& info);
   Napi::Value Family(const Napi::CallbackInfo& info);

@@ -71,12 +71,13 @@ bool Instance::MemoryIsThere(uint32_t parts) const {
   return true;
 }
 
-void Instance::Dispatch(napi_value endpoint, int status, int events) {
+bool Instance::Dispatch(napi_value endpoint, int status, int events) {
   napi_value arguments[3] = {endpoint, nullptr, nullptr};
   if (napi_create_int32(env, status, &arguments[1]) == napi_ok &&
       napi_create_int32(env, events, &arguments[2]) == napi_ok) {
-    Call(dispatch_, endpoint, arguments, 3);
+    return Call(dispatch_, endpoint, arguments, 3);
   }
+  return false;
 }
 
 void Instance::Settle(napi_value endpoint, uint32_t operation, Status status, uint32_t sent) {
@@ -88,21 +89,28 @@ void Instance::Settle(napi_value endpoint, uint32_t operation, Status status, ui
   }
 }
 
-void Instance::Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
+bool Instance::Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
                     size_t count) const {
   napi_value function = nullptr;
-  if (napi_get_reference_value(env, reference, &function) != napi_ok || function == nullptr) return;
+  if (napi_get_reference_value(env, reference, &function) != napi_ok || function == nullptr) {
+    return false;
+  }
   // Plain Node-API: in a thread that is being terminated every call can fail, and node-addon-api
   // would abort on what it cannot throw.
-  if (napi_make_callback(env, nullptr, endpoint, function, count, arguments, nullptr) == napi_ok) {
-    return;
+  napi_value result = nullptr;
+  if (napi_make_callback(env, nullptr, endpoint, function, count, arguments, &result) == napi_ok) {
+    bool more = false;
+    return napi_get_value_bool(env, result, &more) == napi_ok && more;
   }
   bool pending = false;
   napi_value error = nullptr;
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
       napi_get_and_clear_last_exception(env, &error) == napi_ok && !ending) {
     napi_fatal_exception(env, error);
+    // What else has come shall still be heard.
+    return true;
   }
+  return false;
 }
 
 void Instance::HandleClosed() {

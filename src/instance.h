@@ -32,8 +32,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   static constexpr uint32_t kReceiveMemory = 0b111100;
   bool MemoryIsThere(uint32_t parts) const;
 
-  // Calls dispatch(endpoint, status, events) in the loop's turn.
-  void Dispatch(napi_value endpoint, int status, int events);
+  // Calls dispatch(endpoint, status, events) in the loop's turn: whether it is to be called again.
+  bool Dispatch(napi_value endpoint, int status, int events);
   // Calls settle(endpoint, operation, status, sent) for a send that has completed.
   void Settle(napi_value endpoint, uint32_t operation, Status status, uint32_t sent);
 
@@ -58,7 +58,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::vector<OutgoingMessage> messages;
 
  private:
-  void Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
+  bool Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
             size_t count) const;
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
 

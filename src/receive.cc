@@ -71,7 +71,11 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
   for (uint32_t index = 0; index < count; index++) {
     Prepare(workspace, area, index, room, control_length);
   }
-  const Status received = ReceiveHeaders(state, workspace.headers, count);
+  Status received = ReceiveHeaders(state, workspace.headers, count);
+  // What a datagram met that was sent is told by the error queue.
+  if (received < 0 && state.receives_errors) {
+    received = ReceiveHeaders(state, workspace.headers, count);
+  }
   if (received <= 0) {
     if (received == 0) wait = kForRoom;
     return received;

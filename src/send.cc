@@ -37,12 +37,15 @@ SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage
       outcome.wait = failure == SendFailure::kNoRoom ? kForRoom : kForBuffers;
       return outcome;
     }
-    if (GoesWithoutOffload(taken, workspace.units[0], slot)) continue;
-    if (!state.owned && !retried && slot.destinationFamily != kNoFamily &&
-        failure == SendFailure::kEarlierError) {
+    // What an earlier datagram met comes once; what this one meets comes again.
+    const bool can_be_earlier =
+        state.receives_errors || (!state.owned && slot.destinationFamily != kNoFamily &&
+                                  failure == SendFailure::kEarlierError);
+    if (can_be_earlier && !retried) {
       retried = true;
       continue;
     }
+    if (GoesWithoutOffload(taken, workspace.units[0], slot)) continue;
     outcome.status = taken;
     return outcome;
   }

@@ -91,6 +91,24 @@ enum Present : uint8_t {
   X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                           \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
 
+// What became of a datagram that was sent (ip(7), IP_RECVERR).
+#define SENDMSG_ERROR_SLOT(X)                                          \
+  X(int32_t, status, , "the platform's error, negated")                \
+  X(uint32_t, info, , "of EMSGSIZE: the MTU of the next hop")          \
+  X(uint32_t, addressScope, , "IPv6 scope id")                         \
+  X(uint32_t, offenderScope, , "IPv6 scope id")                        \
+  X(uint32_t, size, , "bytes of the datagram that came back")          \
+  X(uint32_t, offset, , "where they start in the caller's memory")     \
+  X(uint16_t, port, , "host order")                                    \
+  X(uint8_t, family, , "Family of address, after un-mapping; 0: none") \
+  X(uint8_t, offenderFamily, , "0: none")                              \
+  X(uint8_t, origin, , "SO_EE_ORIGIN_: 1 this host, 2 ICMP, 3 ICMPv6") \
+  X(uint8_t, type, , "of the ICMP message")                            \
+  X(uint8_t, code, , "of the ICMP message")                            \
+  X(uint8_t, reserved, , "")                                           \
+  X(uint8_t, address, [16], "where the datagram was sent")             \
+  X(uint8_t, offender, [16], "who sent the ICMP message")
+
 // What a call reports beside its return value.
 #define SENDMSG_REPORT(X)                                                                 \
   X(int32_t, status, , "0, or the platform's error, negated, of the message that failed") \
@@ -106,6 +124,9 @@ struct SendSlot {
 struct ReceiveSlot {
   SENDMSG_RECEIVE_SLOT(SENDMSG_MEMBER)
 };
+struct ErrorSlot {
+  SENDMSG_ERROR_SLOT(SENDMSG_MEMBER)
+};
 struct Report {
   SENDMSG_REPORT(SENDMSG_MEMBER)
 };
@@ -114,9 +135,11 @@ struct Report {
 static_assert(sizeof(SendSlot) == 88, "the send slot has no padding");
 static_assert(offsetof(SendSlot, destination) % 4 == 0 && offsetof(SendSlot, source) % 4 == 0 &&
                   offsetof(ReceiveSlot, address) % 4 == 0 &&
-                  offsetof(ReceiveSlot, destination) % 4 == 0,
+                  offsetof(ReceiveSlot, destination) % 4 == 0 &&
+                  offsetof(ErrorSlot, address) % 4 == 0 && offsetof(ErrorSlot, offender) % 4 == 0,
               "lib/ moves addresses in words of 32 bits");
 static_assert(sizeof(ReceiveSlot) == 80, "the receive slot has no padding");
+static_assert(sizeof(ErrorSlot) == 64, "the error slot has no padding");
 
 // A raw control message in an arena: this header, then the payload, padded to 8 bytes. It takes at
 // least as much room as CMSG_SPACE gives the same message on every platform, so an arena's size

@@ -57,7 +57,7 @@ Status GetOption(const SocketState& state, Option option, int& value) {
   return kNoSuchOption;
 }
 
-Status SetOption(const SocketState& state, Option option, int value) {
+Status SetOption(SocketState& state, Option option, int value) {
   Status status = kNoSuchOption;
   for (const OptionRow& row : kOptions) {
     if (row.option != option || !Applies(row.family, state.family)) continue;
@@ -68,6 +68,7 @@ Status SetOption(const SocketState& state, Option option, int value) {
     if (result != 0 && !Optional(row.family, state.family)) return result;
     if (result == 0) status = 0;
   }
+  if (option == Option::kReceiveErrors && status == 0) state.receives_errors = value != 0;
   return status;
 }
 

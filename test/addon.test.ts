@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import load from 'node-gyp-build'
 import t from 'tap'
 import { createSocket } from 'sendmsg'
@@ -32,6 +35,8 @@ type SendSlotMember =
   | 'controlLength'
   | 'destinationFamily'
   | 'destination'
+  | 'destinationPort'
+  | 'controlFamily'
   | 'destinationScope'
   | 'hopLimit'
   | 'interfaceIndex'
@@ -47,10 +52,10 @@ const sizesOf = ({ layout }: Any): number[] => [
 const memoryOf = (addon: Any): ArrayBuffer[] => sizesOf(addon).map((size) => new ArrayBuffer(size))
 const nothing = (): void => undefined
 
-function initialized(): { addon: Any; memory: ArrayBuffer[] } {
+function initialized(dispatch: Any = nothing): { addon: Any; memory: ArrayBuffer[] } {
   const addon = freshAddon()
   const memory = memoryOf(addon)
-  addon.initialize(...memory, nothing, nothing)
+  addon.initialize(...memory, dispatch, nothing)
   return { addon, memory }
 }
 
@@ -72,6 +77,7 @@ function openConnected(addon: Any, receivePort: (endpoint: Any) => number): { se
 const methods = [
   'open',
   'borrow',
+  'adopt',
   'close',
   'bind',
   'connect',
@@ -80,6 +86,8 @@ const methods = [
   'remoteAddress',
   'getOption',
   'setOption',
+  'setMembership',
+  'setMulticastInterface',
   'enableReceive',
   'waitReadable',
   'send',
@@ -87,6 +95,7 @@ const methods = [
   'cancelSend',
   'receive',
   'pack',
+  'receiveErrors',
   'watch',
   'setHold',
   'family',
@@ -454,3 +463,355 @@ t.test('a message that does not fit goes with the next call', async (t) => {
   t.same(arrived, [...parts('a'), ...parts('b'), 'end', ...parts('c')])
   t.equal(socket.tryRecvmsg(), null)
 })
+
+const ANY = new Uint8Array(16)
+const LOOPBACK6 = new Uint8Array(16).fill(1, 15)
+const bytes = (...start: number[]): Uint8Array => Uint8Array.from({ length: 16 }, (_, index) => start[index] ?? 0)
+
+/** An addon with what the tests below do with it. */
+function kit(dispatch: (endpoint: Any, status: number) => void = nothing) {
+  const { addon, memory } = initialized(dispatch)
+  const { receive, report } = addon.layout
+  const send = addon.layout.send as Record<SendSlotMember, number>
+  const slots = new DataView(memory[0]!)
+  const opened: Any[] = []
+  const open = (family: number, address?: Uint8Array): Any => {
+    const endpoint = new addon.Endpoint()
+    opened.push(endpoint)
+    if (endpoint.open(family, 0, 0) !== 0) throw new Error('no socket')
+    if (address !== undefined && endpoint.bind(family, address, 0, 0) !== 0) throw new Error('not bound')
+    return endpoint
+  }
+  const portOf = (endpoint: Any): number => {
+    endpoint.localAddress()
+    return new DataView(memory[2]!).getUint16(receive.port, true)
+  }
+  /** Sends `count` datagrams in one call; how many were taken. Of family 0: to where it is connected. */
+  const sendTo = (
+    endpoint: Any,
+    family: number,
+    address: Uint8Array,
+    port: number,
+    data: Uint8Array,
+    count = 1,
+  ): number => {
+    new Uint8Array(memory[0]!).fill(0)
+    for (let at = 0; at < count * send.slotSize; at += send.slotSize) {
+      slots.setUint32(at + send.bufferCount, 1, true)
+      slots.setUint16(at + send.destinationPort, port, true)
+      slots.setUint8(at + send.destinationFamily, family)
+      slots.setUint8(at + send.controlFamily, family)
+      new Uint8Array(memory[0]!).set(address, at + send.destination)
+    }
+    return endpoint.send(count, new Array(count).fill(data))
+  }
+  /** How many datagrams are there, or a negative status. */
+  const receiveAll = (endpoint: Any): number =>
+    endpoint.receive(64, 100, 0, 0, new Uint8Array(100_000), 0, new Uint8Array(0), 0)
+  const status = (): number => new DataView(memory[5]!).getInt32(report.status, true)
+  const close = (): void => {
+    for (const endpoint of opened) endpoint.close()
+  }
+  return { addon, open, portOf, sendTo, receiveAll, status, close }
+}
+
+t.test('adopting a descriptor', async (t) => {
+  const { addon, open, portOf } = kit()
+  const refusesToBorrow = (descriptor: number): boolean => new addon.Endpoint().borrow(descriptor) < 0
+  const endpoint = open(4, LOOPBACK)
+  const other = open(4, LOOPBACK)
+  const before: number = endpoint.descriptor()
+  const port = portOf(other)
+  t.throws(() => endpoint.adopt(before), { code: 'ERR_INVALID_STATE' })
+  const file = openSync(__filename, 'r')
+  for (const refused of [-1, 2 ** 40, 2 ** 53, undefined, 'text', file]) {
+    t.ok(endpoint.adopt(refused) < 0)
+    t.equal(endpoint.descriptor(), before, 'it is as it was')
+  }
+  closeSync(file)
+  t.not(portOf(endpoint), port)
+  t.equal(endpoint.watch(1), 0)
+
+  const taken: number = other.descriptor()
+  t.equal(endpoint.adopt(taken), 0)
+  t.equal(endpoint.descriptor(), taken)
+  t.equal(portOf(endpoint), port)
+  t.ok(refusesToBorrow(before), 'what it had is closed')
+  t.equal(endpoint.watch(1), 0)
+  t.equal(endpoint.watch(0), 0)
+  t.equal(endpoint.close(), 0)
+  t.ok(refusesToBorrow(taken), 'it was its own')
+  t.ok(other.close() < 0)
+  const unopened = new addon.Endpoint()
+  t.ok(unopened.adopt(taken) < 0)
+  t.equal(unopened.open(4, 0, 0), 0)
+  t.equal(unopened.close(), 0)
+})
+
+t.test(
+  'an adopted descriptor is non-blocking',
+  { skip: process.platform !== 'linux' && '/proc tells it' },
+  async (t) => {
+    const script = `
+      const addon = require(${JSON.stringify(addonFile)})
+      const memory = ${JSON.stringify(sizesOf(freshAddon()))}.map((size) => new ArrayBuffer(size))
+      addon.initialize(...memory, () => {}, () => {})
+      const flags = () => {
+        const told = require('node:fs').readFileSync('/proc/self/fdinfo/' + process.env.DESCRIPTOR, 'utf8')
+        return parseInt(/flags:\\s+(\\d+)/.exec(told)[1], 8)
+      }
+      const before = flags()
+      const status = new addon.Endpoint().adopt(Number(process.env.DESCRIPTOR))
+      console.log(JSON.stringify([before, status, flags()].map((value) => value & 0o4000)))`
+    const witness = path.join(__dirname, 'witness', 'with_descriptor.py')
+    const { stdout, stderr } = spawnSync('python3', [witness, 'blocking', process.execPath, '-e', script], {
+      encoding: 'utf8',
+    })
+    t.same(JSON.parse(stdout || '[]'), [0, 0, 0o4000], stderr)
+  },
+)
+
+const wine = process.env['SENDMSG_WINE'] !== undefined
+/** Of ip_mreq_source, whose members stand in another order on Unix. */
+const mixesUp = wine && "Wine hands Windows' ip_mreq_source to Unix as it is"
+
+t.test('groups', async (t) => {
+  const { addon, open, portOf, sendTo, receiveAll, close } = kit()
+  t.teardown(close)
+  const group = bytes(239, 255, 17, 3)
+  const ssm = bytes(232, 17, 3, 5)
+  const word = new Uint8Array(3)
+  for (const family of [4, 6]) {
+    const receiver = open(family)
+    if (family === 6) t.equal(receiver.setOption(4, 0), 0, 'dual-stack')
+    t.equal(receiver.bind(family, ANY, 0, 0), 0)
+    const port = portOf(receiver)
+    const sender = open(4, LOOPBACK)
+    t.equal(sender.setMulticastInterface(4, LOOPBACK, 0), 0)
+    const arrives = (to: Uint8Array): number => {
+      t.equal(sendTo(sender, 4, to, port, word), 1)
+      return receiveAll(receiver)
+    }
+    t.equal(arrives(group), 0)
+    t.equal(receiver.setMembership(1, 4, group, LOOPBACK, 0), 0)
+    t.equal(arrives(group), 1)
+    t.ok(receiver.setMembership(1, 4, group, LOOPBACK, 0) < 0, 'joined before')
+    t.equal(receiver.setMembership(0, 4, group, LOOPBACK, 0), 0)
+    t.equal(arrives(group), 0)
+    t.ok(receiver.setMembership(0, 4, group, LOOPBACK, 0) < 0, 'left before')
+
+    await t.test(`one source, family ${family}`, { skip: mixesUp }, async (t) => {
+      t.equal(receiver.setMembership(1, 4, ssm, LOOPBACK, 0, bytes(127, 0, 0, 9)), 0)
+      t.equal(arrives(ssm), 0, 'from another source')
+      t.equal(receiver.setMembership(1, 4, ssm, LOOPBACK, 0, LOOPBACK), 0)
+      t.equal(arrives(ssm), 1)
+      t.equal(receiver.setMembership(0, 4, ssm, LOOPBACK, 0, LOOPBACK), 0)
+      t.equal(arrives(ssm), 0)
+    })
+
+    t.ok(receiver.setMembership(1, 4, LOOPBACK, ANY, 0) < 0, 'no group')
+    t.ok(receiver.setMembership(1, 4, group, bytes(192, 0, 2, 1), 0) < 0, 'no interface')
+    t.ok(sender.setMulticastInterface(4, bytes(192, 0, 2, 1), 0) < 0)
+    for (const [option, value] of [
+      [13, 7],
+      [14, 0],
+    ]) {
+      t.equal(receiver.setOption(option, value), 0)
+      t.equal(receiver.getOption(option), value)
+    }
+  }
+
+  const group6 = bytes(0xff, 0x02, ...new Array<number>(12).fill(0), 0x17, 0x35)
+  const socket = open(6, ANY)
+  const loopback = Math.max(addon.interfaceIndex('lo'), addon.interfaceIndex('lo0'))
+  // Wine has no MCAST_JOIN_SOURCE_GROUP.
+  for (const source of wine ? [undefined] : [undefined, LOOPBACK6]) {
+    t.equal(socket.setMembership(1, 6, group6, ANY, loopback, source), 0)
+    t.ok(socket.setMembership(1, 6, group6, ANY, loopback, source) < 0)
+    t.equal(socket.setMembership(0, 6, group6, ANY, loopback, source), 0)
+    t.ok(socket.setMembership(0, 6, group6, ANY, loopback, source) < 0)
+  }
+  t.equal(socket.setMulticastInterface(6, ANY, loopback), 0)
+  t.ok(socket.setMulticastInterface(6, ANY, 99_999) < 0)
+  t.ok(open(4).setMembership(1, 6, group6, ANY, loopback) < 0, 'an IPv6 group of an IPv4 socket')
+  t.ok(open(4).setMulticastInterface(6, ANY, loopback) < 0)
+
+  socket.close()
+  t.ok(socket.setMembership(1, 6, group6, ANY, 0) < 0)
+  t.ok(socket.setMembership(0, 4, group, ANY, 0, LOOPBACK) < 0)
+  t.ok(socket.setMulticastInterface(4, ANY, 0) < 0)
+  const code = { code: 'ERR_INVALID_ARG_TYPE' }
+  for (const wrong of [undefined, null, 'text', new Uint8Array(15), new DataView(new ArrayBuffer(16))]) {
+    t.throws(() => socket.setMembership(1, 4, wrong, ANY, 0), code)
+    t.throws(() => socket.setMembership(1, 4, group, wrong, 0), code)
+    if (wrong !== undefined) t.throws(() => socket.setMembership(1, 4, group, ANY, 0, wrong), code)
+    t.throws(() => socket.setMulticastInterface(4, wrong, 0), code)
+  }
+})
+
+type ErrorSlotMember =
+  | 'slotSize'
+  | 'status'
+  | 'info'
+  | 'size'
+  | 'offset'
+  | 'port'
+  | 'family'
+  | 'offenderFamily'
+  | 'origin'
+  | 'type'
+  | 'code'
+  | 'address'
+  | 'offender'
+
+interface TransmitError {
+  status: number
+  origin: number
+  type: number
+  code: number
+  info: number
+  to: [family: number, address: Uint8Array, port: number]
+  offender: [family: number, address: Uint8Array]
+  data: string
+}
+
+function readErrors({ layout }: Any, endpoint: Any, room = 64): TransmitError[] {
+  const at = layout.error as Record<ErrorSlotMember, number>
+  const { slotSize } = at
+  // Neither aligned nor at the start of its memory.
+  const slots = new Uint8Array(3 + room * slotSize).subarray(3)
+  const data = Buffer.alloc(room * 64)
+  const count: number = endpoint.receiveErrors(slots, data)
+  if (count < 0) throw new Error(String(count))
+  return Array.from({ length: count }, (_, index) => {
+    const slot = slots.slice(index * slotSize, (index + 1) * slotSize)
+    const view = new DataView(slot.buffer)
+    const start = view.getUint32(at.offset, true)
+    return {
+      status: view.getInt32(at.status, true),
+      info: view.getUint32(at.info, true),
+      origin: slot[at.origin]!,
+      type: slot[at.type]!,
+      code: slot[at.code]!,
+      to: [slot[at.family]!, slot.slice(at.address, at.address + 16), view.getUint16(at.port, true)],
+      offender: [slot[at.offenderFamily]!, slot.slice(at.offender, at.offender + 16)],
+      data: data.subarray(start, start + view.getUint32(at.size, true)).toString(),
+    }
+  })
+}
+
+t.test('what receiveErrors() refuses', async (t) => {
+  const { addon, open } = kit()
+  const endpoint = open(4, LOOPBACK)
+  const { slotSize } = addon.layout.error
+  const slots = new Uint8Array(slotSize)
+  for (const wrong of [undefined, null, 1, [], new ArrayBuffer(slotSize), new Float64Array(slotSize)]) {
+    t.throws(() => endpoint.receiveErrors(wrong, slots), { code: 'ERR_INVALID_ARG_TYPE' })
+    t.throws(() => endpoint.receiveErrors(slots, wrong), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+  const range = { code: 'ERR_OUT_OF_RANGE' }
+  t.throws(() => endpoint.receiveErrors(new Uint8Array(0), slots), range)
+  t.throws(() => endpoint.receiveErrors(new Uint8Array(slotSize - 1), slots), range)
+  t.throws(() => endpoint.receiveErrors(new Uint8Array(65 * slotSize), slots), range)
+  t.throws(() => endpoint.receiveErrors(slots, new Uint8Array(65_536)), range)
+  endpoint.close()
+  t.ok(endpoint.receiveErrors(slots, slots) < 0)
+})
+
+const ECONNREFUSED = 111
+const RECEIVE_ERRORS = 16
+
+t.test('ICMP errors', { skip: process.platform !== 'linux' && 'only Linux has an error queue' }, async (t) => {
+  for (const { title, type, family, loopback, icmp } of [
+    { title: 'IPv4', type: 4, family: 4, loopback: LOOPBACK, icmp: { origin: 2, type: 3, code: 3 } },
+    { title: 'IPv6', type: 6, family: 6, loopback: LOOPBACK6, icmp: { origin: 3, type: 1, code: 4 } },
+    { title: 'dual-stack', type: 6, family: 4, loopback: LOOPBACK, icmp: { origin: 2, type: 3, code: 3 } },
+  ]) {
+    await t.test(title, async (t) => {
+      const { addon, open, portOf, sendTo, receiveAll, status, close } = kit()
+      t.teardown(close)
+      const gone = open(family, loopback)
+      const nobody = portOf(gone)
+      const peer = open(family, loopback)
+      const somebody = portOf(peer)
+      const sender = open(type)
+      if (type === 6) sender.setOption(4, 0)
+      gone.close()
+      t.equal(sender.setOption(RECEIVE_ERRORS, 1), 0)
+      t.equal(sender.getOption(RECEIVE_ERRORS), 1)
+      t.same(readErrors(addon, sender), [])
+
+      t.equal(sendTo(sender, family, loopback, nobody, Buffer.from('to nobody')), 1)
+      t.equal(sendTo(sender, family, loopback, somebody, Buffer.from('to somebody')), 1, 'the next one does not suffer')
+      t.equal(receiveAll(peer), 1)
+      t.same(readErrors(addon, sender), [
+        {
+          status: -ECONNREFUSED,
+          info: 0,
+          ...icmp,
+          to: [family, loopback, nobody],
+          offender: [family, loopback],
+          data: 'to nobody',
+        },
+      ])
+      t.same(readErrors(addon, sender), [])
+
+      t.equal(sendTo(sender, family, loopback, nobody, Buffer.from('in a batch'), 64), 64)
+      t.equal(receiveAll(sender), 0, 'receiving does not suffer either')
+      t.equal(readErrors(addon, sender, 3).length, 3, 'as many as there is room for')
+      t.equal(readErrors(addon, sender).length, 61)
+
+      t.equal(sendTo(sender, family, loopback, nobody, Buffer.alloc(2000)), 1)
+      t.equal(readErrors(addon, sender, 1)[0]?.data.length, 64, 'the start of a long one')
+
+      const mtu = sender.getOption(15)
+      t.same([mtu, status()], [0, -107], 'no path MTU while it is not connected')
+      sender.connect(family, loopback, nobody, 0)
+      t.ok(sender.getOption(15) >= 65_535)
+      t.equal(status(), 0)
+      const sendConnected = (data: Uint8Array): number => sendTo(sender, 0, ANY, 0, data)
+      t.equal(sendConnected(Buffer.from('x')), 1)
+      t.equal(sendConnected(Buffer.from('x')), 1, 'nor does a connected one')
+      t.equal(readErrors(addon, sender).length, 2)
+
+      t.equal(sender.setOption(RECEIVE_ERRORS, 0), 0)
+      t.equal(sendConnected(Buffer.from('x')), 1)
+      t.equal(sendConnected(Buffer.from('x')), 0)
+      t.equal(status(), -ECONNREFUSED, 'as it is without')
+    })
+  }
+})
+
+t.test(
+  'a socket whose errors were read is quiet again',
+  { skip: process.platform !== 'linux' && 'only Linux has an error queue' },
+  async (t) => {
+    const told: boolean[] = []
+    const { addon, open, portOf, sendTo, close } = kit((endpoint, status) => {
+      const error = status < 0
+      told.push(error)
+      while (error && readErrors(addon, endpoint, 2).length > 0);
+      endpoint.watch(error && told.length < 9 ? 1 : 0)
+    })
+    t.teardown(close)
+    const gone = open(4, LOOPBACK)
+    const nobody = portOf(gone)
+    gone.close()
+    const sender = open(4, LOOPBACK)
+    t.equal(sender.setOption(RECEIVE_ERRORS, 1), 0)
+    const hear = async (): Promise<boolean[]> => {
+      t.equal(sender.watch(1), 0)
+      for (let turn = 0; turn < 500 && told.length === 0; turn++) await setTimeout(10)
+      await setTimeout(50)
+      return told.splice(0)
+    }
+    t.equal(sendTo(sender, 4, LOOPBACK, nobody, Buffer.alloc(500), 50), 50)
+    t.same(await hear(), [true])
+
+    // What is received and the errors share their room: with none left an error is pending, and nothing is in the queue.
+    t.equal(sender.setOption(0, 1), 0)
+    t.equal(sendTo(sender, 4, LOOPBACK, portOf(sender), Buffer.alloc(500), 50), 50)
+    t.equal(sendTo(sender, 4, LOOPBACK, nobody, Buffer.alloc(500)), 1)
+    t.same(await hear(), [true, false], 'an error, and what is to be received')
+  },
+)

@@ -536,7 +536,6 @@ t.test('closed sockets', async () => {
         send: () => closed.send(bytes),
         bind: () => closed.bind(0),
         connect: () => closed.connect(9),
-        disconnect: () => closed.disconnect(),
         address: () => closed.address(),
         remoteAddress: () => closed.remoteAddress(),
         getSendBufferSize: () => closed.getSendBufferSize(),
@@ -629,16 +628,21 @@ const socketOptions: [what: string, options: () => Any, error: Expected][] = [
   ['type a String object', () => ({ type: new String('udp4') }), badSocketType],
   ['type a symbol', () => Symbol('udp4'), badSocketType],
   ['options revoked', () => revokedProxy({}), revoked],
-  ...['reuseAddr', 'reusePort', 'ipv6Only', 'pull', 'coalesce', 'dontFragment', 'sendTime'].flatMap((name) =>
+  ...['pull', 'coalesce', 'dontFragment', 'sendTime', 'receiveErrors'].flatMap((name) =>
     [1, 'true', null].map((value) => option(name, () => value, wrongType(`options.${name}`, 'of type boolean'))),
   ),
   ...['recvBufferSize', 'sendBufferSize'].flatMap((name) => [
-    ...[0, -1, 1.5, NaN, Infinity, 2 ** 31].map((value) => option(name, () => value, outOfRange(`options.${name}`))),
-    ...['1000', null, 1000n].map((value) => option(name, () => value, wrongType(`options.${name}`, 'of type number'))),
+    ...[-1, 1.5, Infinity, 2 ** 32].map((value) => option(name, () => value, outOfRange(`options.${name}`))),
+    ...['1000', 1000n].map((value) => option(name, () => value, wrongType(`options.${name}`, 'of type number'))),
   ]),
   option('ipv6Only', () => true, wrongValue('options.ipv6Only', 'is for IPv6 sockets')),
-  option('lookup', () => 'dns', wrongType('options.lookup', 'function')),
-  option('lookup', () => null, wrongType('options.lookup', 'function')),
+  option('lookup', () => 'dns', wrongType('lookup', 'function')),
+  option('lookup', () => null, wrongType('lookup', 'function')),
+  ...['receiveBlockList', 'sendBlockList'].flatMap((name) =>
+    [{}, ['127.0.0.1'], 'list'].map((value) =>
+      option(name, () => value, wrongType(`options.${name}`, 'net.BlockList')),
+    ),
+  ),
   option('signal', () => ({}), wrongType('options.signal', 'AbortSignal')),
   option('signal', () => null, wrongType('options.signal', 'AbortSignal')),
   option('protocol', () => 1, wrongValue('options.protocol', 'is for raw sockets')),
@@ -677,19 +681,12 @@ t.test('options of sockets', async () => {
       error,
     )
   }
-  for (const listener of ['text', {}, null]) {
-    await wrong(
-      `createSocket: listener ${JSON.stringify(listener)}`,
-      { throwing: { createSocket: () => createSocket('udp4', listener as Any) } },
-      wrongType('listener', 'function'),
-    )
-  }
 })
 
 t.test('other methods, and replyTo', async (t) => {
   const socket: Any = createSocket('udp4')
   t.teardown(() => socket.close())
-  for (const value of [-1, 65536, 1.5, NaN, '', 'x', true, {}]) {
+  for (const value of [-1, 65536, 1.5, 'x', true, {}]) {
     await wrong(
       `bind to port ${JSON.stringify(value)}`,
       { throwing: { bind: () => (typeof value === 'object' ? socket.bind({ port: {} }) : socket.bind(value)) } },

@@ -25,6 +25,7 @@ const results = {
 }
 
 const NAMES = [
+  'DatagramError',
   'Socket',
   'SocketError',
   'capabilities',

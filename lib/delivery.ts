@@ -1,0 +1,63 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
+import type { Transport } from './transport'
+import type { Message } from './types'
+import { WHOLE_ROOM, type Room } from './validate'
+
+/** Received in one turn of the loop at most, so that one socket starves nobody. */
+const BATCH: Room = { ...WHOLE_ROOM, count: 32 }
+const NOTHING: readonly Message[] = []
+
+/**
+ * Gives what a socket receives to its listeners, in the async context in which the socket was made. As with dgram each
+ * `'message'` is a callback of its own: what one of them leaves to ticks and promises is done before the next.
+ */
+export class Delivery {
+  private batch = NOTHING
+  private next = 0
+  private readonly resource = new AsyncResource('DATAGRAMSOCKET')
+  private stopped = false
+
+  constructor(
+    private readonly socket: EventEmitter,
+    private readonly transport: Transport,
+  ) {}
+
+  /** From now on what comes is read, one batch in a turn. */
+  start(): void {
+    const { transport, resource } = this
+    transport.onReadable = () => resource.runInAsyncScope(() => this.receive())
+    transport.onMore = () => resource.runInAsyncScope(() => this.deliver())
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.batch = NOTHING
+  }
+
+  /** A batch, and its first message. Whether there are more. */
+  private receive(): boolean {
+    try {
+      this.batch = this.transport.receiveAll(BATCH)
+      this.next = 0
+    } catch (error) {
+      this.socket.emit('error', error)
+      return false
+    }
+    if (this.batch.length > 0 && this.socket.listenerCount('messages') > 0) this.socket.emit('messages', this.batch)
+    return this.deliver()
+  }
+
+  private deliver(): boolean {
+    const { batch } = this
+    if (this.stopped || this.next >= batch.length || this.socket.listenerCount('message') === 0) {
+      this.batch = NOTHING
+      return false
+    }
+    const message = batch[this.next++]!
+    const more = this.next < batch.length
+    if (!more) this.batch = NOTHING
+    this.socket.emit('message', message.data, message)
+    return more
+  }
+}

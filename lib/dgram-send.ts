@@ -1,0 +1,83 @@
+import type { EventEmitter } from 'node:events'
+import { parseAddress, type ParsedAddress } from './address'
+import type { SendArguments, SendCallback } from './dgram-arguments'
+import { SocketError, type ErrorPlace } from './errors'
+import { invalidAddress, type Lifecycle } from './lifecycle'
+import { resolve } from './resolve'
+import type { SocketFacts, Transport } from './transport'
+import type { LookupFunction, OutgoingMessage } from './types'
+
+const noop = (): void => undefined
+
+/** dgram calls it so. */
+const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace): SocketError =>
+  new SocketError({ code, nativeCode, nativeName, syscall: 'send', ...place })
+
+/** dgram's own forms of `send`: what is wrong behind the arguments is told to the callback, or to nobody. */
+export class DgramSend {
+  constructor(
+    private readonly socket: EventEmitter,
+    private readonly transport: Transport,
+    private readonly facts: SocketFacts,
+    private readonly life: Lifecycle,
+    private readonly lookup: LookupFunction | undefined,
+  ) {}
+
+  send(given: SendArguments): void {
+    const { data, port, address, callback } = given
+    if (port === undefined) {
+      this.transmit({ data }, {}, callback)
+      return
+    }
+    const host = address ?? this.life.loopback
+    const literal = this.lookup === undefined ? parseAddress(host) : undefined
+    if (literal !== undefined) {
+      // At once, as there is nothing to look up, and dgram would lose it when close() follows. Told when dgram would tell.
+      const later: SendCallback | undefined = callback && ((...result) => process.nextTick(callback, ...result))
+      this.sendTo(literal, host, given, later)
+      return
+    }
+    resolve(host, this.facts.family, this.lookup, (error, text, parsed) => {
+      if (error === null) {
+        if (!this.life.closed) this.sendTo(parsed, text, given, callback)
+      } else if (callback !== undefined) {
+        process.nextTick(callback, error)
+      } else {
+        process.nextTick(() => this.socket.emit('error', error))
+      }
+    })
+  }
+
+  private sendTo(
+    parsed: ParsedAddress | undefined,
+    text: string,
+    { data, port, address }: SendArguments,
+    callback: SendCallback | undefined,
+  ): void {
+    if (this.life.connected) {
+      // Since it was asked for.
+      const error = new SocketError({ code: 'EISCONN', syscall: 'send', address, port })
+      if (callback !== undefined) process.nextTick(callback, error)
+    } else if (parsed !== undefined && this.life.reaches(parsed)) {
+      const message = { data, address: text, port: this.facts.raw ? undefined : port }
+      this.transmit(message, { address, port }, callback)
+    } else if (callback !== undefined) {
+      process.nextTick(callback, invalidAddress('send', address, port!))
+    }
+  }
+
+  private transmit(message: OutgoingMessage, place: ErrorPlace, callback: SendCallback | undefined): void {
+    const told: SendCallback =
+      callback === undefined
+        ? noop
+        : (error, bytes) => {
+            if (error === null) callback(null, bytes)
+            else (callback as (error: Error) => void)(error instanceof SocketError ? asSend(error, place) : error)
+          }
+    try {
+      this.transport.send(message, told)
+    } catch (error) {
+      if (callback !== undefined) process.nextTick(callback, error)
+    }
+  }
+}

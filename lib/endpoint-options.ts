@@ -1,0 +1,90 @@
+import { binding, Field, Option, type Endpoint } from './binding'
+import { receiveFields } from './capabilities'
+import { fromNative, notSupported } from './errors'
+import type { ReceiveStyle } from './receive'
+import { TYPES } from './socket-options'
+import type { ReceiveInfoName, SocketOptions } from './types'
+
+// What the options of a socket mean for its endpoint.
+
+const DEFAULT_INFO: readonly ReceiveInfoName[] = ['destination', 'interface', 'cast', 'trafficClass']
+
+const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] => receiveInfo ?? DEFAULT_INFO
+
+/** Whether the kernel may coalesce trains on receipt. */
+export const coalesces = (options: SocketOptions): boolean =>
+  !TYPES[options.type].raw && (options.coalesce === true || namesOf(options).includes('segmentSize'))
+
+/** What the owner of the socket gets of what comes. */
+export function styleOf(options: SocketOptions): ReceiveStyle {
+  const names = namesOf(options)
+  const whole = names.includes('segmentSize')
+  return {
+    whole,
+    splits: coalesces(options) && !whole,
+    wantControl: names.includes('control'),
+    blockList: options.receiveBlockList ?? undefined,
+  }
+}
+
+/** Sets what not every kernel has. @throws ENOTSUP, naming the field */
+export function setOption(
+  endpoint: Endpoint,
+  option: number,
+  value: number,
+  name: string,
+  { unsupported }: SocketOptions,
+): void {
+  const status = endpoint.setOption(option, value)
+  if (status === 0) return
+  const error = fromNative(status, 'setsockopt')
+  if (error.code !== 'ENOPROTOOPT') throw error
+  if (unsupported !== 'ignore') throw notSupported(name, { syscall: 'setsockopt' })
+}
+
+/** Before the socket is bound: kernels note what to tell when a datagram is queued. */
+export function configure(endpoint: Endpoint, options: SocketOptions): void {
+  const set = (option: number, value: number, name: string): void => {
+    setOption(endpoint, option, value, name, options)
+  }
+  if (options.recvBufferSize) set(Option.receiveBuffer, options.recvBufferSize, 'recvBufferSize')
+  if (options.sendBufferSize) set(Option.sendBuffer, options.sendBufferSize, 'sendBufferSize')
+  if (options.dontFragment !== undefined) set(Option.dontFragment, options.dontFragment ? 1 : 0, 'dontFragment')
+  if (options.sendTime === true) set(Option.sendTime, 1, 'sendTime')
+  if (options.receiveErrors === true) set(Option.receiveErrors, 1, 'receiveErrors')
+  const names = namesOf(options)
+  const whole = coalesces(options)
+  const wanted = names.reduce((bits, name) => bits | receiveFields[name], whole ? Field.segmentSize : 0)
+  const missing = endpoint.enableReceive(wanted & ~Field.control)
+  const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
+  const asked = options.receiveInfo !== undefined || whole
+  if (refused !== undefined && asked && options.unsupported !== 'ignore') {
+    throw notSupported(refused, { syscall: 'recvmsg' })
+  }
+}
+
+/** A fresh socket. @throws SocketError socket, setsockopt */
+export function openEndpoint(options: SocketOptions): Endpoint {
+  const { family, raw } = TYPES[options.type]
+  const endpoint = new binding.Endpoint()
+  const status = endpoint.open(family, raw ? 1 : 0, options.protocol ?? 0)
+  if (status !== 0) throw fromNative(status, 'socket')
+  try {
+    configure(endpoint, options)
+    // Dual-stack unless asked otherwise, whatever the system's default is.
+    if (family === 6 && !raw) setOption(endpoint, Option.ipv6Only, options.ipv6Only ? 1 : 0, 'ipv6Only', options)
+  } catch (error) {
+    endpoint.close()
+    throw error
+  }
+  return endpoint
+}
+
+/** Takes over a bound descriptor that somebody else opened. Options that are not asked for stay as they are. */
+export function adoptDescriptor(endpoint: Endpoint, descriptor: number, options: SocketOptions): void {
+  const status = endpoint.adopt(descriptor)
+  if (status !== 0) throw fromNative(status, 'open')
+  // Errors would come that nobody reads.
+  if (options.receiveErrors !== true) endpoint.setOption(Option.receiveErrors, 0)
+  configure(endpoint, options)
+}
