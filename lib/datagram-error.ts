@@ -98,6 +98,12 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
   )
 }
 
+/** A send that the kernel itself refuses is tried twice, and told of each time (src/send.cc). */
+function isRepeated(error: DatagramError, last: DatagramError | undefined): boolean {
+  if (error.origin !== 'local' || last?.origin !== 'local') return false
+  return error.code === last.code && error.address === last.address && error.port === last.port
+}
+
 /** Reads what the kernel knows of earlier datagrams, until there is no more or `most` were read. */
 export function readErrors(endpoint: Endpoint, most: number): DatagramError[] {
   const errors: DatagramError[] = []
@@ -106,7 +112,7 @@ export function readErrors(endpoint: Endpoint, most: number): DatagramError[] {
     const count = endpoint.receiveErrors(slots, data)
     for (let slot = 0; slot < count; slot++) {
       const error = decode(slot, data)
-      if (error !== undefined) errors.push(error)
+      if (error !== undefined && !isRepeated(error, errors.at(-1))) errors.push(error)
     }
     if (count < COUNT) break
     read += count

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
+import { readErrors, type DatagramError } from './datagram-error'
 import type { Transport } from './transport'
 import type { Message } from './types'
 import { WHOLE_ROOM, type Room } from './validate'
@@ -7,6 +8,8 @@ import { WHOLE_ROOM, type Room } from './validate'
 /** Received in one turn of the loop at most, so that one socket starves nobody. */
 const BATCH: Room = { ...WHOLE_ROOM, count: 32 }
 const NOTHING: readonly Message[] = []
+/** Errors of earlier datagrams that are told in one turn of the loop at most. */
+const MOST_ERRORS = 64
 
 /**
  * Gives what a socket receives to its listeners, in the async context in which the socket was made. As with dgram each
@@ -15,28 +18,54 @@ const NOTHING: readonly Message[] = []
 export class Delivery {
   private batch = NOTHING
   private next = 0
+  private errors: DatagramError[] = []
   private readonly resource = new AsyncResource('DATAGRAMSOCKET')
   private stopped = false
 
   constructor(
     private readonly socket: EventEmitter,
     private readonly transport: Transport,
-  ) {}
+  ) {
+    transport.onMore = () => this.resource.runInAsyncScope(() => this.goOn())
+  }
 
   /** From now on what comes is read, one batch in a turn. */
   start(): void {
     const { transport, resource } = this
     transport.onReadable = () => resource.runInAsyncScope(() => this.receive())
-    transport.onMore = () => resource.runInAsyncScope(() => this.deliver())
+  }
+
+  /** From now on errors of earlier datagrams are told, also of a socket that is pulled from. */
+  startErrors(): void {
+    const { transport, resource } = this
+    transport.onErrors = () => {
+      this.errors.push(...readErrors(transport.endpoint, MOST_ERRORS))
+      resource.runInAsyncScope(() => {
+        this.tellErrors()
+      })
+    }
   }
 
   stop(): void {
     this.stopped = true
     this.batch = NOTHING
+    this.errors = []
+  }
+
+  /** What a listener that threw has left, then the next message. */
+  private goOn(): boolean {
+    this.tellErrors()
+    return this.deliver()
+  }
+
+  private tellErrors(): void {
+    let error: DatagramError | undefined
+    while ((error = this.errors.shift()) !== undefined) this.socket.emit('datagramError', error)
   }
 
   /** A batch, and its first message. Whether there are more. */
   private receive(): boolean {
+    if (this.stopped) return false
     try {
       this.batch = this.transport.receiveAll(BATCH)
       this.next = 0

@@ -102,8 +102,8 @@ export interface ReceiveStyle {
 }
 
 /**
- * One recvmmsg: appends what came to `messages`, as many as were asked for, or more where trains are split. Returns 0
- * or the native error, negated; when nothing came nothing is appended.
+ * One recvmmsg: appends what came to `messages`, as many as were asked for, more where trains are split, fewer where
+ * senders are blocked. Returns how many the kernel gave, or the native error, negated.
  */
 export function receiveInto(messages: Message[], endpoint: Endpoint, room: Room, style: ReceiveStyle): number {
   const count = Math.min(room.count, binding.layout.slotCount)
@@ -128,7 +128,7 @@ export function receiveInto(messages: Message[], endpoint: Endpoint, room: Room,
     small.used = report.smallUsed()
     large.used = report.largeUsed()
     for (let slot = first; slot < packed; slot++) append(messages, slot, style)
-    if (packed >= received) return 0
+    if (packed >= received) return received
     ;(receiveSlots.size(packed) < SMALL_MESSAGE ? small : large).renew()
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)

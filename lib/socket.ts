@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { types } from 'node:util'
 import { Option, report } from './binding'
-import { readErrors, type DatagramError } from './datagram-error'
+import type { DatagramError } from './datagram-error'
 import { Delivery } from './delivery'
 import {
   checkBufferSize,
@@ -68,9 +68,6 @@ export interface SocketEvents {
   datagramError: [error: DatagramError]
 }
 
-/** Errors of earlier datagrams that are told in one turn of the loop at most. */
-const MOST_ERRORS = 64
-
 const noop = (): void => undefined
 
 /** Where Node tells of new UDP sockets (node:diagnostics_channel). */
@@ -126,13 +123,10 @@ export class Socket extends EventEmitter<SocketEvents> {
       },
     )
     this[transportOf] = transport
-    this.life = new Lifecycle(this, transport, this.facts, checked, new Delivery(this, transport))
+    const delivery = new Delivery(this, transport)
+    this.life = new Lifecycle(this, transport, this.facts, checked, delivery)
     this.forms = new DgramSend(this, transport, this.facts, this.life, checked.lookup)
-    if (checked.receiveErrors === true) {
-      transport.onErrors = () => {
-        for (const error of readErrors(endpoint, MOST_ERRORS)) this.emit('datagramError', error)
-      }
-    }
+    if (checked.receiveErrors === true) delivery.startErrors()
     if (typeof listener === 'function') this.on('message', listener)
     if (checked.signal !== undefined) this.life.closeOn(checked.signal)
     if (created.hasSubscribers) created.publish({ socket: this })

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { onAbort } from './aborts'
 import { binding, Option, Readiness, report, type Endpoint } from './binding'
 import type { ParsedAddress } from './address'
@@ -31,6 +32,8 @@ const { slotCount } = binding.layout
 const UNKNOWN = -1
 /** Milliseconds. */
 const REST = 10
+/** Calls that brought nothing but what blocked senders sent. */
+const MOST_FRUITLESS = 64
 
 /** A call that waits, until it is settled once. */
 class Pending {
@@ -96,9 +99,12 @@ export type Told = (error: Error | null, bytes: number) => void
 /** A `send` with a callback that waits for room. */
 class CallbackWaiter extends Waiter {
   readonly syscall = 'sendmsg'
+  private readonly told: Told
 
-  constructor(private readonly told: Told) {
+  constructor(told: Told) {
     super()
+    // Called in the async context of the call that waits, as where it need not wait.
+    this.told = AsyncResource.bind(told, 'SENDMSG')
   }
 
   done(): void {
@@ -295,15 +301,13 @@ export class Transport {
     if (status === 0 && events === 0) return this.onMore?.() ?? false
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
-    if (failed) {
-      this.watched = UNKNOWN
-      this.onErrors?.()
-    }
+    if (failed) this.watched = UNKNOWN
     // What is settled meanwhile changes what to watch for; look once, at the end.
     this.updating = true
     let moved = false
     let more = false
     try {
+      if (failed) this.onErrors?.()
       if (this.queue.watchesWritable && (failed || (events & Readiness.writable) !== 0)) moved = this.queue.drain()
       if (failed || (events & Readiness.readable) !== 0) {
         this.serveReceivers()
@@ -355,13 +359,18 @@ export class Transport {
     if (ready.length > 0) return
     let status = this.failure
     this.failure = 0
-    for (let before = -1; status === 0 && ready.length > before && ready.length < room.count;) {
-      before = ready.length
+    for (let fruitless = 0; status === 0 && ready.length < room.count && fruitless < MOST_FRUITLESS;) {
+      const before = ready.length
       const rest = { ...room, count: room.count - before }
-      status = receiveInto(ready, this.endpoint, rest, this.style)
+      let received = receiveInto(ready, this.endpoint, rest, this.style)
       // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
-      if (status < 0 && this.facts.peer === undefined) status = receiveInto(ready, this.endpoint, rest, this.style)
-      if (rest.count <= slotCount) break
+      if (received < 0 && this.facts.peer === undefined) {
+        received = receiveInto(ready, this.endpoint, rest, this.style)
+      }
+      if (received < 0) status = received
+      if (received === 0) break
+      if (ready.length === before) fruitless++
+      else if (rest.count <= slotCount) break
     }
     if (status === 0) return
     // What came before it goes first.

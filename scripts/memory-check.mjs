@@ -1,5 +1,6 @@
 // Runs the tests that attack the library, and those that work it most, with the addon under AddressSanitizer and
-// UndefinedBehaviorSanitizer, and sends, receives, opens and closes until a leak would show.
+// UndefinedBehaviorSanitizer, and sends, receives, opens and closes until a leak would show; and measures what received
+// messages hold.
 //
 //     node scripts/memory-check.mjs [test…]
 //
@@ -115,6 +116,10 @@ if (leaks.code !== 0) problems.push(`leaks: exit ${leaks.code}\n${leaks.output.s
 const plain = spawnSync(process.execPath, ['--expose-gc', growth], { cwd: root, encoding: 'utf8' })
 process.stdout.write(plain.stdout)
 if (plain.status !== 0) problems.push(`growth: exit ${plain.status}\n${plain.stderr}`)
+const messages = path.join('scripts', 'memory-messages.cjs')
+const received = spawnSync(process.execPath, ['--expose-gc', messages], { cwd: root, encoding: 'utf8' })
+process.stdout.write(received.stdout)
+if (received.status !== 0) problems.push(`received messages: exit ${received.status}\n${received.stderr}`)
 problems.push(...reports())
 
 for (const problem of problems) console.log(`\n${problem}`)

@@ -63,10 +63,13 @@ const EmulatedField kEmulated[] = {
      [](const SendSlot& slot) {
        return slot.dontFragment == kNeverFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
      }},
-    // IPV6_DONTFRAG, the control message, holds the datagram against a cached path MTU.
+    // IPV6_DONTFRAG, the control message, holds the datagram against a cached path MTU; and without
+    // it none is fragmented where the socket has PROBE (ip6_append_data).
     {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-     [](const SendSlot&) { return IPV6_PMTUDISC_OMIT; }, kNoFamily,
-     [](const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }, true},
+     [](const SendSlot& slot) {
+       return slot.dontFragment == kNeverFragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
+     },
+     kNoFamily, nullptr, true},
 };
 
 const ReceiveControl kReceive[] = {
@@ -119,10 +122,9 @@ int PathMtuDiscovery(int dont_fragment) {
   return dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
 }
 
-// IPV6_DONTFRAG forbids it already. OMIT only ignores the cached path MTU; with PROBE no datagram
-// could be fragmented, not even one whose own IPV6_DONTFRAG is 0 (ip6_append_data).
+// Not OMIT: a socket with it is not told of "packet too big" (ip6_sk_accept_pmtu).
 int PathMtuDiscoveryIPv6(int dont_fragment) {
-  return dont_fragment ? IPV6_PMTUDISC_OMIT : IPV6_PMTUDISC_WANT;
+  return dont_fragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
 }
 
 int SetSendTime(Descriptor descriptor, int on) {

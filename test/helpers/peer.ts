@@ -149,6 +149,11 @@ export class PeerSocket {
     await this.peer.ask({ op: 'connect', socket: this.socket, address, port })
   }
 
+  /** Joins a multicast group through an interface, by its name. */
+  async join(group: string, through: string): Promise<void> {
+    await this.peer.ask({ op: 'join', socket: this.socket, group, interface: through })
+  }
+
   async close(): Promise<void> {
     await this.peer.ask({ op: 'close', socket: this.socket })
   }

@@ -1,6 +1,7 @@
 """The other end: sendmsg(2) and recvmsg(2) with control messages, by Python's socket module alone.
 
-Reads one JSON command a line, writes one JSON answer a line. `open`, `close`, `send`, `receive`, `connect`, `run`.
+Reads one JSON command a line, writes one JSON answer a line. `open`, `close`, `send`, `receive`, `connect`, `join`,
+`run`.
 Addresses are what inet_pton(3) takes, data is base64. What it reports comes from its own control messages.
 """
 
@@ -86,6 +87,18 @@ def op_close(command):
 
 def op_connect(command):
     sockets[command["socket"]].connect((command["address"], command["port"]))
+    return {}
+
+
+def op_join(command):
+    """Joins a group through an interface, by name."""
+    opened = sockets[command["socket"]]
+    group = socket.inet_pton(opened.family, command["group"])
+    index = socket.if_nametoindex(command["interface"])
+    if opened.family == socket.AF_INET:
+        opened.setsockopt(IPV4, socket.IP_ADD_MEMBERSHIP, struct.pack("@4s4si", group, bytes(4), index))
+    else:
+        opened.setsockopt(IPV6, socket.IPV6_JOIN_GROUP, struct.pack("@16sI", group, index))
     return {}
 
 
