@@ -86,6 +86,7 @@ Status AdoptSocket(Descriptor descriptor, SocketState& state) {
   u_long non_blocking = 1;
   if (status == 0) status = StatusOf(ioctlsocket(descriptor, FIONBIO, &non_blocking));
   if (status != 0) return status;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a SOCKET is a HANDLE
   SetHandleInformation(reinterpret_cast<HANDLE>(descriptor), HANDLE_FLAG_INHERIT, 0);
   state.owned = true;
   if (state.raw) return 0;
