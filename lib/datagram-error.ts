@@ -31,7 +31,7 @@ export class DatagramError extends SocketError {
   readonly mtu: number | undefined
   /** Who sent the ICMP message: the host itself, or a router on the way. */
   readonly offender: string | undefined
-  /** The start of the datagram, as much as came back. */
+  /** The start of the datagram, as much as came back; nothing of what the kernel itself refused. */
   readonly data: ReceivedData
 
   constructor(options: SocketErrorOptions, details: Details) {
@@ -107,12 +107,15 @@ function isRepeated(error: DatagramError, last: DatagramError | undefined): bool
 /** Reads what the kernel knows of earlier datagrams, until there is no more or `most` were read. */
 export function readErrors(endpoint: Endpoint, most: number): DatagramError[] {
   const errors: DatagramError[] = []
+  let repeated = false
   for (let read = 0; read < most;) {
     const data = Buffer.alloc(COUNT * DATA_SIZE)
     const count = endpoint.receiveErrors(slots, data)
     for (let slot = 0; slot < count; slot++) {
       const error = decode(slot, data)
-      if (error !== undefined && !isRepeated(error, errors.at(-1))) errors.push(error)
+      if (error === undefined) continue
+      repeated = !repeated && isRepeated(error, errors.at(-1))
+      if (!repeated) errors.push(error)
     }
     if (count < COUNT) break
     read += count

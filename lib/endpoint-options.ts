@@ -1,6 +1,7 @@
 import { binding, Field, Option, type Endpoint } from './binding'
 import { receiveFields } from './capabilities'
-import { fromNative, notSupported } from './errors'
+import { fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
+import { fdType } from './fd-type'
 import type { ReceiveStyle } from './receive'
 import { TYPES } from './socket-options'
 import type { ReceiveInfoName, SocketOptions } from './types'
@@ -80,11 +81,28 @@ export function openEndpoint(options: SocketOptions): Endpoint {
   return endpoint
 }
 
-/** Takes over a bound descriptor that somebody else opened. Options that are not asked for stay as they are. */
+/**
+ * Takes over a bound descriptor that somebody else opened. Options that are not asked for stay as they are. What is refused
+ * stays with its owner.
+ * @throws ERR_INVALID_FD_TYPE, ERR_INVALID_ARG_VALUE for a socket of another type; SocketError open (EEXIST: somebody in this
+ * thread watches it), setsockopt
+ */
 export function adoptDescriptor(endpoint: Endpoint, descriptor: number, options: SocketOptions): void {
+  const { family, raw } = TYPES[options.type]
+  const borrowed = new binding.Endpoint()
+  const refused = borrowed.borrow(descriptor)
+  try {
+    if (refused !== 0) throw invalidFdType(fdType(descriptor, fromNative(refused, 'open').code))
+    if (borrowed.family() !== family || borrowed.raw() !== (raw ? 1 : 0)) {
+      throw invalidArgValue('options.fd', descriptor, `must be a socket of type ${options.type}`)
+    }
+    configure(borrowed, options)
+  } finally {
+    borrowed.close()
+  }
   const status = endpoint.adopt(descriptor)
   if (status !== 0) throw fromNative(status, 'open')
-  // Errors would come that nobody reads.
-  if (options.receiveErrors !== true) endpoint.setOption(Option.receiveErrors, 0)
-  configure(endpoint, options)
+  // Errors would come that nobody reads, and trains that nobody splits.
+  endpoint.setOption(Option.receiveErrors, options.receiveErrors === true ? 1 : 0)
+  if (!coalesces(options)) endpoint.setOption(Option.coalesce, 0)
 }

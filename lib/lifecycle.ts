@@ -1,16 +1,16 @@
 import cluster from 'node:cluster'
 import type { EventEmitter } from 'node:events'
 import { bytesOf, parseAddress, textOf, type ParsedAddress } from './address'
-import { binding, Option, type Endpoint } from './binding'
+import { Option, type Endpoint } from './binding'
 import { isBlocked } from './block-list'
 import type { Delivery } from './delivery'
 import type { BindArguments, ConnectArguments } from './dgram-arguments'
 import { adoptDescriptor } from './endpoint-options'
 import {
   alreadyBound,
+  featureUnavailable,
   fromNative,
   invalidArgValue,
-  invalidFdType,
   invalidState,
   ipBlocked,
   isConnected,
@@ -20,9 +20,7 @@ import {
   SocketError,
   type ErrorPlace,
 } from './errors'
-import { fdType } from './fd-type'
 import { resolve } from './resolve'
-import { TYPES } from './socket-options'
 import { canWait, factsOf, slotAddress, type SocketFacts, type Transport } from './transport'
 import type { SocketOptions } from './types'
 
@@ -128,7 +126,7 @@ export class Lifecycle {
   bindNow(): void {
     this.checkRunning()
     if (this.receives) return
-    if (this.bindState === 'binding') throw invalidState('bind() has not looked up its address yet')
+    if (this.bindState === 'binding') throw invalidState('bind() is under way')
     this.bindSync(this.wildcard, 0)
   }
 
@@ -138,7 +136,8 @@ export class Lifecycle {
       this.bind({ port: 0, address: undefined, fd: undefined, exclusive: true, callback: undefined })
     }
     if (this.bindState === 'bound') goOn()
-    else (this.waiting ??= []).push(goOn)
+    else if (this.bindState === 'binding') (this.waiting ??= []).push(goOn)
+    else if (this.connectState === 'connecting') this.connectState = 'disconnected' // bind() has failed at once
   }
 
   get wildcard(): string {
@@ -199,13 +198,7 @@ export class Lifecycle {
     if (cluster.isWorker && !exclusive) {
       throw invalidArgValue('options.fd', descriptor, `needs options.exclusive: ${NOT_SHARED}`)
     }
-    const { family, raw } = TYPES[this.options.type]
-    const other = new binding.Endpoint()
-    const refused = other.borrow(descriptor)
-    const fits = other.family() === family && other.raw() === (raw ? 1 : 0)
-    other.close()
-    if (refused !== 0) throw invalidFdType(fdType(descriptor))
-    if (!fits) throw invalidArgValue('options.fd', descriptor, `must be a socket of type ${this.options.type}`)
+    if (!canWait) throw featureUnavailable('bind({ fd })')
     adoptDescriptor(this.endpoint, descriptor, this.options)
     Object.assign(this.facts, factsOf(this.endpoint))
     if (this.facts.peer !== undefined) this.connectState = 'connected'
@@ -215,11 +208,14 @@ export class Lifecycle {
   /** Bound, and what waited for that goes on. */
   private listens(): void {
     this.bindState = 'bound'
-    this.socket.emit('listening')
-    const { waiting } = this
-    this.waiting = undefined
-    for (const goOn of waiting ?? []) {
-      if (!this.closed) goOn()
+    try {
+      this.socket.emit('listening')
+    } finally {
+      const { waiting } = this
+      this.waiting = undefined
+      for (const goOn of waiting ?? []) {
+        if (!this.closed) goOn()
+      }
     }
   }
 
@@ -259,6 +255,7 @@ export class Lifecycle {
     if (status !== 0) throw fromNative(status, 'connect')
     this.connectState = 'disconnected'
     this.facts.peer = undefined
+    this.facts.local = this.localAddress()
   }
 
   private lookUpAndConnect({ port, address, callback }: ConnectArguments): void {
@@ -316,10 +313,10 @@ export class Lifecycle {
     }
     this.checkRunning()
     this.closed = true
-    this.releaseSignal()
     this.delivery.stop()
     this.transport.close()
     process.nextTick(() => this.socket.emit('close'))
+    this.releaseSignal()
   }
 
   closeOn(signal: AbortSignal): void {

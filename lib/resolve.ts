@@ -9,8 +9,8 @@ export type Resolved = (error: Error | null, address: string, parsed: ParsedAddr
 type Lookup = (hostname: string, family: number, callback: Parameters<LookupFunction>[2]) => void
 
 /**
- * Calls back, never at once, with the address that dgram's own forms of bind, connect and send mean. A `lookup` of the
- * user's is asked for addresses, too, as dgram does.
+ * Calls back once with the address that dgram's own forms of bind, connect and send mean; at once only if a `lookup` of the
+ * user's does. That is asked for addresses, too, as dgram does.
  */
 export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | undefined, callback: Resolved): void {
   const literal = lookup === undefined ? parseAddress(host) : undefined
@@ -18,7 +18,20 @@ export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | un
     process.nextTick(callback, null, host, literal)
     return
   }
-  ;((lookup ?? systemLookup) as Lookup)(host, family, (error, address) => {
-    callback(error, address, error || typeof address !== 'string' ? undefined : parseAddress(address))
-  })
+  let answered = false
+  const answer: Resolved = (error, address, parsed) => {
+    if (answered) return
+    answered = true
+    callback(error, address, parsed)
+  }
+  try {
+    ;((lookup ?? systemLookup) as Lookup)(host, family, (error, address) => {
+      if (error) answer(error, address, undefined)
+      else answer(null, address, typeof address === 'string' ? parseAddress(address) : undefined)
+    })
+  } catch (error) {
+    // What the callback threw is not the look-up's.
+    if (answered) throw error
+    process.nextTick(answer, error, host, undefined)
+  }
 }

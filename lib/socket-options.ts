@@ -69,7 +69,8 @@ export function checkOptions(given: SocketType | SocketOptions): SocketOptions {
     if (options[name]) checkSize(options[name], `options.${name}`)
   }
   for (const name of ['receiveBlockList', 'sendBlockList'] as const) {
-    if (options[name] && !isBlockList(options[name])) {
+    if (!options[name]) options[name] = undefined
+    else if (!isBlockList(options[name])) {
       throw invalidArgType(`options.${name}`, 'net.BlockList', options[name])
     }
   }

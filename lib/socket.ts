@@ -99,6 +99,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     const checked = checkOptions(options)
     this.type = checked.type
     this.options = checked
+    if (checked.pull === true && typeof listener === 'function') throw noListeners()
     const endpoint = openEndpoint(checked)
     this.facts = {
       ...factsOf(endpoint),
@@ -148,7 +149,9 @@ export class Socket extends EventEmitter<SocketEvents> {
   bind(options: BindOptions, callback?: () => void): this
   bind(...args: unknown[]): this {
     this.life.checkUnbound()
-    this.life.bind(parseBindArguments(args))
+    const given = parseBindArguments(args)
+    this.life.checkUnbound() // getters can bind, and close
+    this.life.bind(given)
     return this
   }
 
@@ -162,6 +165,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     checkObject(options, 'options')
     this.life.checkUnbound()
     const { port, address } = parseBindSyncArguments(options, this.life.wildcard)
+    this.life.checkUnbound()
     this.life.bindSync(address, port)
     return this.address()
   }
@@ -504,7 +508,7 @@ export class Socket extends EventEmitter<SocketEvents> {
 
   private checkListener(event: string | symbol): void {
     if (this.options.pull === true && (event === 'message' || event === 'messages')) {
-      throw invalidState('A socket made with createSocket({ pull: true }) has no listeners for messages')
+      throw noListeners()
     }
   }
 
@@ -575,6 +579,9 @@ const isMessage = (value: unknown): value is OutgoingMessage =>
   !Array.isArray(value) &&
   !ArrayBuffer.isView(value) &&
   !types.isAnyArrayBuffer(value)
+
+const noListeners = (): Error =>
+  invalidState('A socket made with createSocket({ pull: true }) has no listeners for messages')
 
 /** An int. */
 const MOST_BUFFER = 0x7fffffff

@@ -182,12 +182,22 @@ Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
   }
   SocketState adopted;
   const Status status = AdoptSocket(descriptor, adopted);
-  if (status == 0) {
-    Shut();
-    state_ = adopted;
-    descriptor_ = descriptor;
+  if (status != 0) return Number(info, status);
+  CloseWatcher();
+  const SocketState former = state_;
+  const Descriptor former_descriptor = descriptor_;
+  state_ = adopted;
+  descriptor_ = descriptor;
+  // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST).
+  const Status refused = StartWatching(UV_READABLE);
+  if (refused != 0) {
+    state_ = former;
+    descriptor_ = former_descriptor;
+    return Number(info, refused);
   }
-  return Number(info, status);
+  StopWatching();
+  if (former.owned && former_descriptor != kInvalidDescriptor) CloseDescriptor(former_descriptor);
+  return Number(info, 0);
 }
 
 Status Endpoint::Shut() {
