@@ -1,7 +1,7 @@
 // bind: its arguments, and what follows on one that failed.
 import { isDeepStrictEqual } from 'node:util'
 import type { Entry } from '../entries'
-import { before, calls, codeOf, first, messageOf, sameCall, type Differing, type Pair } from './pair'
+import { before, calls, codeOf, first, messageOf, sameCall, type Differing, type Pair, uses } from './pair'
 
 /** That bind() refused its arguments where dgram did not, or only later. */
 const refusedArguments = ({ dgram, ours }: Pair, code: string): boolean =>
@@ -98,5 +98,15 @@ export const bindingDiffers: readonly Differing[] = [
       pair.dgram?.step !== pair.ours.step &&
       failedBefore(pair, pair.ours.who) &&
       before(pair).some(({ who, name, state }) => who === pair.ours?.who && name === 'close' && state === 'binding'),
+  },
+  {
+    name: "what waited for a bind() whose 'listening' listener threw",
+    reason: 'ours goes on with it; with dgram it is lost, and close() waits for ever',
+    skips: 'rest',
+    applies: (pair) =>
+      pair.ours?.what === 'called' &&
+      pair.ours.when !== 'sync' &&
+      before(pair).some(({ what }) => what === 'uncaught') &&
+      uses(pair.script, (step) => step.do === 'on' && step.event === 'listening'),
   },
 ]
