@@ -127,6 +127,9 @@ export interface FieldMasks {
 
 export const binding = load(join(__dirname, '..')) as Binding
 
+/** The slots are in the machine's own order. */
+export const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
 const { layout } = binding
 
 /** The memory that both sides share; src/slot.h says how it is laid out. */

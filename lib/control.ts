@@ -1,4 +1,4 @@
-import { binding, receiveRecordMemory, sendRecordMemory } from './binding'
+import { LITTLE_ENDIAN, binding, receiveRecordMemory, sendRecordMemory } from './binding'
 import { invalidArgType, outOfRange } from './errors'
 import type { ControlMessage } from './types'
 import { byteLengthOf, checkInteger, checkView } from './validate'
@@ -14,7 +14,6 @@ export const sharedRecords = new Uint8Array(sendRecordMemory)
 
 const received = new DataView(receiveRecordMemory)
 const receivedBytes = new Uint8Array(receiveRecordMemory)
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /** Checks the property `control` of a message and writes it down as records. */
 export function encodeControl(control: unknown, name: string): Uint8Array {

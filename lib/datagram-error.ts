@@ -1,5 +1,5 @@
 import { formatIPv4, formatIPv6 } from './address'
-import { binding, offsetOf, type Endpoint } from './binding'
+import { LITTLE_ENDIAN, binding, offsetOf, type Endpoint } from './binding'
 import { fromNative, SocketError, type SocketErrorOptions } from './errors'
 import type { ReceivedData } from './types'
 
@@ -60,8 +60,6 @@ const COUNT = 8
 const DATA_SIZE = 1280
 const slots = Buffer.alloc(COUNT * SLOT_SIZE)
 const words = new DataView(slots.buffer, slots.byteOffset)
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
-const EMSGSIZE = 'EMSGSIZE'
 
 function textAt(family: number, at: number, scope: number): string | undefined {
   const word = (index: number): number => words.getUint32(at + index * 4, LITTLE_ENDIAN)
@@ -91,7 +89,7 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
       origin,
       icmpType: icmp ? byte('type') : undefined,
       icmpCode: icmp ? byte('code') : undefined,
-      mtu: named.code === EMSGSIZE ? word('info') : undefined,
+      mtu: named.code === 'EMSGSIZE' ? word('info') : undefined,
       offender: textAt(byte('offenderFamily'), base + offsetOf(layout, 'offender'), word('offenderScope')),
       data: data.subarray(start, start + word('size')),
     },

@@ -1,4 +1,4 @@
-import { binding, offsetOf, receiveSlotMemory, sendSlotMemory } from './binding'
+import { LITTLE_ENDIAN, binding, offsetOf, receiveSlotMemory, sendSlotMemory } from './binding'
 import { formatIPv4, formatIPv6, type ParsedAddress } from './address'
 
 const send = binding.layout.send
@@ -130,8 +130,6 @@ export class SendSlots {
     return this.words[((index * SEND_SLOT_SIZE) >> 2) + SENT]!
   }
 }
-
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /** The slots that the addon reads. */
 export const sharedSlots = new SendSlots(sendSlotMemory)

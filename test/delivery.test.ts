@@ -8,6 +8,7 @@ import path from 'node:path'
 import timers from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { createSocket, type Message, type Socket } from 'sendmsg'
+import { uncaught } from './helpers/uncaught'
 import { bound, closedPort, open } from './helpers/sockets'
 
 /** Sends texts to a socket so that they come in one batch, or nearly. */
@@ -18,20 +19,6 @@ async function sendTo(test: Test, socket: Socket, ...texts: string[]): Promise<v
     sender.trySendmmsg(texts.map((text) => ({ data: Buffer.from(text), address: '127.0.0.1', port }))),
     texts.length,
   )
-}
-
-/** Notes what nobody catches, in place of tap, until the test ends. */
-function uncaught(test: Test): Error[] {
-  const errors: Error[] = []
-  const note = (error: Error): unknown => errors.push(error)
-  const others = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', note)
-  test.teardown(() => {
-    process.off('uncaughtException', note)
-    for (const other of others) process.on('uncaughtException', other)
-  })
-  return errors
 }
 
 const texts = Array.from({ length: 40 }, (_, at) => String(at))

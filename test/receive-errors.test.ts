@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import timers from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import {
   createSocket,
   SocketError,
@@ -16,6 +16,7 @@ import {
 } from 'sendmsg'
 import { noPeer } from './helpers/peer'
 import { bound, closedPort, isLocal, loopbackInterface, open, receive, told } from './helpers/sockets'
+import { uncaught } from './helpers/uncaught'
 
 const elsewhere = process.platform !== 'linux' && 'the error queue is Linux'
 const noIPv6 = !isLocal('::1') && 'there is no IPv6 here'
@@ -164,12 +165,12 @@ t.test('a listener that throws', { skip: elsewhere }, async (t) => {
   socket.on('datagramError', () => {
     if (++calls === 1) throw new Error('thrown by a listener')
   })
-  const [thrown] = await uncaughtWhile(t, async () => {
-    for (let count = 0; count < 3; count++) {
-      await socket.sendmsg({ data: Buffer.from('x'), address: '127.0.0.1', port })
-    }
-    await quiet()
-  })
+  const errors = uncaught(t)
+  for (let count = 0; count < 3; count++) {
+    await socket.sendmsg({ data: Buffer.from('x'), address: '127.0.0.1', port })
+  }
+  await quiet()
+  const [thrown] = errors
   t.equal(thrown?.message, 'thrown by a listener')
   const heard = receive(socket, 'message', 1)
   await socket.sendmsg({ data: Buffer.from('x'), address: '127.0.0.1', port: socket.address().port })
@@ -208,21 +209,6 @@ t.test('where there is no error queue', { skip: process.platform === 'linux' && 
   t.throws(() => createSocket(options), { code: 'ENOTSUP', message: /receiveErrors/ })
   open(t, { ...options, unsupported: 'ignore' })
 })
-
-/** The errors that nobody caught meanwhile. */
-async function uncaughtWhile(test: Test, body: () => Promise<void>): Promise<Error[]> {
-  const errors: Error[] = []
-  const note = (error: Error): unknown => errors.push(error)
-  const others = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', note)
-  test.teardown(() => {
-    process.off('uncaughtException', note)
-    for (const other of others) process.on('uncaughtException', other)
-  })
-  await body()
-  return errors
-}
 
 const inside = [process.execPath, ...process.execArgv, path.join(__dirname, 'linux', 'path-errors.ts')]
 const router = 'a namespace with a router on the way'
