@@ -1,4 +1,4 @@
-import type dgram from 'node:dgram'
+import type { Socket as DgramSocket } from 'node:dgram'
 import { borrow, borrowForReceiving, notSocket } from './borrow'
 import { Socket, transportOf } from './socket'
 import type { Transport } from './transport'
@@ -14,7 +14,7 @@ import type {
 import { checkManyRoom, checkObject, checkRoom } from './validate'
 
 /** What can send: a socket of ours, a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
-export type SendingSocket = Socket | dgram.Socket | number
+export type SendingSocket = Socket | DgramSocket | number
 
 /** What can receive: a socket of ours made with `pull: true`, or a raw descriptor or SOCKET number. */
 export type ReceivingSocket = Socket | number

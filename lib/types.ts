@@ -101,6 +101,9 @@ export interface MessageInfo {
   control: ControlMessage[] | undefined
 }
 
+/** dgram's name for it. */
+export type RemoteInfo = MessageInfo
+
 /** What the pull functions give: the data with all that is known of it. */
 export interface Message extends MessageInfo {
   /** Its memory is shared with messages that came beside it: at most 64 kB, below 512 bytes at most 8 kB. */

@@ -1,7 +1,7 @@
 // Compiled by `npm run lint`, never run: a socket of ours goes where a `dgram.Socket` is expected.
 import type dgram from 'node:dgram'
 import type { AddressInfo, BlockList } from 'node:net'
-import ours, { createSocket, Socket, type SocketOptions } from 'sendmsg'
+import ours, { createSocket, Socket, type RemoteInfo, type SocketOptions } from 'sendmsg'
 
 export const socket: dgram.Socket = createSocket('udp4')
 export const made: dgram.Socket = new Socket({ type: 'udp6', reuseAddr: true })
@@ -12,7 +12,7 @@ declare const blockList: BlockList
 const options: dgram.SocketOptions = { type: 'udp4', recvBufferSize: 1 << 20, lookup: undefined }
 const lists: SocketOptions = { type: 'udp4', receiveBlockList: blockList, sendBlockList: blockList }
 createSocket(options, (data: Buffer, info: dgram.RemoteInfo) => info.size - data.length)
-createSocket(lists)
+createSocket(lists).on('message', (data: Buffer, info: RemoteInfo) => info.size - data.length)
 
 function library(given: dgram.Socket): AddressInfo {
   given.on('message', (data, info) => given.send(data, info.port, info.address))
