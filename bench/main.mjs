@@ -1,84 +1,78 @@
-// CPU time per datagram (user and system, of the sending process alone): ours beside C doing the same system calls and
-// beside dgram, in one run and interleaved. Absolute figures mean little on a shared machine; the ratios do.
-import { execFile } from 'node:child_process'
-import dgram from 'node:dgram'
-import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+// CPU time per datagram (user and system, of the measured process alone): ours beside C making the same system calls and
+// beside what users would take instead, in one run and interleaved. Absolute figures mean little on a shared machine;
+// the ratios do.
+import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
+import { SingleBar } from 'cli-progress'
+import { ROWS } from './cases.mjs'
+import { buildReference, measure, openSink } from './run.mjs'
 
-const run = promisify(execFile)
-const here = dirname(fileURLToPath(import.meta.url))
-const cache = join(here, '..', '.cache')
-
-const CASES = [
-  { name: 'single', title: 'trySendmsg, source and ECN', count: 200_000 },
-  { name: 'batch', title: 'trySendmmsg of 64, source and ECN', count: 400_000 },
-  { name: 'train', title: 'segmentSize trains of 64 kB', count: 1_000_000 },
-]
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, json: { type: 'boolean', default: false } },
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    json: { type: 'boolean', default: false },
+  },
 })
+const rounds = Number(values.rounds)
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
-
-async function compileReference() {
-  mkdirSync(cache, { recursive: true })
-  const binary = join(cache, 'bench-reference')
-  await run('cc', ['-O2', '-Wall', '-Wextra', '-o', binary, join(here, 'reference.c')])
-  return binary
+const median = (numbers) => {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Nobody reads from it: what does not fit is dropped, at the same price for all. */
-function openSink() {
-  const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 4096 })
-  return new Promise((done) => {
-    socket.bind(0, '127.0.0.1', () => done(socket))
-  })
-}
-
-async function nanoseconds(command, args) {
-  const { stdout } = await run(command, args)
-  const [sent, time] = stdout.trim().split(' ').map(Number)
-  return time / sent
-}
-
-const reference = await compileReference()
-const sink = await openSink()
-const port = String(sink.address().port)
-const subject = join(here, 'subject.mjs')
-const results = []
-for (const { name, title, count } of CASES) {
-  const times = { c: [], ours: [], dgram: [] }
-  for (let round = 0; round < Number(values.rounds); round++) {
-    times.c.push(await nanoseconds(reference, [name, String(count), port]))
-    times.ours.push(await nanoseconds(process.execPath, [subject, 'sendmsg', name, String(count), port]))
-    times.dgram.push(await nanoseconds(process.execPath, [subject, 'dgram', name, '50000', port]))
-    if (process.stderr.isTTY) process.stderr.write(`\r${title}: ${round + 1} of ${values.rounds} `)
+/** Every program of a case in turn, round after round, beginning with another one each time. */
+async function measureCase(one, sink, done) {
+  const names = Object.keys(one.programs)
+  const runs = Object.fromEntries(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (let at = 0; at < names.length; at++) {
+      const name = names[(round + at) % names.length]
+      runs[name].push(await measure(one, one.programs[name], sink))
+      done()
+    }
   }
-  const ratios = (peer) => times.ours.map((time, round) => time / times[peer][round])
-  results.push({
-    case: title,
-    nanoseconds: median(times.ours),
-    toC: median(ratios('c')),
-    toCSpread: [Math.min(...ratios('c')), Math.max(...ratios('c'))],
-    toDgram: median(ratios('dgram')),
+  const each = Object.fromEntries(names.map((name) => [name, runs[name].map((r) => r.nanoseconds / r.datagrams)]))
+  const ratios = names.slice(1).map((name) => {
+    const all = each.sendmsg.map((time, round) => time / each[name][round])
+    return [name, { median: median(all), least: Math.min(...all), most: Math.max(...all), target: one.targets?.[name] }]
   })
+  return {
+    name: one.name,
+    title: one.title,
+    datagrams: runs.sendmsg.reduce((sum, { datagrams }) => sum + datagrams, 0),
+    nanoseconds: Object.fromEntries(names.map((name) => [name, median(each[name])])),
+    ratios: Object.fromEntries(ratios),
+  }
 }
-sink.close()
-if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 
-if (values.json) {
-  console.log(JSON.stringify(results, null, 2))
-} else {
+const format = (ratio) =>
+  ratio === undefined
+    ? ''
+    : `${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})` +
+      (ratio.target === undefined ? '' : ` ${ratio.median <= ratio.target ? '≤' : '>'} ${ratio.target}`)
+
+const cases = ROWS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+await buildReference()
+const sink = await openSink()
+const total = cases.reduce((sum, { programs }) => sum + Object.keys(programs).length * rounds, 0)
+const bar = new SingleBar({ format: '{bar} {value}/{total} {name}', stream: process.stderr })
+bar.start(total, 0, { name: '' })
+const results = []
+for (const one of cases) {
+  results.push(await measureCase(one, sink.address().port, () => bar.increment({ name: one.title })))
+}
+bar.stop()
+sink.close()
+if (values.json) console.log(JSON.stringify(results, null, 2))
+else {
   const table = new Table({
-    head: ['1,200 byte datagrams', 'CPU ns each', 'to C', '(spread)', 'to dgram.send'],
+    head: ['1,200 byte datagrams', 'datagrams', 'CPU ns each', 'to C', 'to dgram'],
     style: { head: [], border: [] },
   })
-  for (const { case: title, nanoseconds, toC, toCSpread, toDgram } of results) {
-    const spread = toCSpread.map((ratio) => ratio.toFixed(2)).join(' to ')
-    table.push([title, nanoseconds.toFixed(0), toC.toFixed(2), spread, toDgram.toFixed(2)])
+  for (const { title, datagrams, nanoseconds, ratios } of results) {
+    table.push([title, datagrams, nanoseconds.sendmsg.toFixed(0), format(ratios.c), format(ratios.dgram)])
   }
   console.log(table.toString())
 }
