@@ -21,9 +21,25 @@ const word = (index: number): number => scratchWords[index]!
 
 const CACHE_LIMIT = 1024
 const cache = new Map<string, ParsedAddress>()
+/** In front of the map: most programs send to few addresses at a time. A power of two. */
+const RECENT = 64
+const recentTexts = new Array<string>(RECENT).fill('')
+const recentAddresses = new Array<ParsedAddress | undefined>(RECENT)
 
 /** Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one. */
 export function parseAddress(text: string): ParsedAddress | undefined {
+  const { length } = text
+  const place = length === 0 ? 0 : (text.charCodeAt(length - 1) * 3 + text.charCodeAt(length >> 1) + length) & (RECENT - 1)
+  if (recentTexts[place] === text) return recentAddresses[place]
+  const parsed = parseSeldom(text)
+  if (parsed?.scope === 0) {
+    recentTexts[place] = text
+    recentAddresses[place] = parsed
+  }
+  return parsed
+}
+
+function parseSeldom(text: string): ParsedAddress | undefined {
   const known = cache.get(text)
   if (known !== undefined) return known
   const parsed = isIPv4(text) ? parseIPv4(text) : isIPv6(text) ? parseIPv6(text) : undefined

@@ -3,6 +3,8 @@ import load from 'node-gyp-build'
 
 /** One socket in the addon. Numbers below zero are the platform's error codes, negated. */
 export interface Endpoint {
+  /** For `binding.send`. */
+  readonly number: number
   /** Who is told of readiness, and of sends that have completed. */
   owner: {
     /** Whether it is to be called again at once, with neither status nor events. */
@@ -102,6 +104,11 @@ interface Binding {
     readonly completesSends: boolean
   }
   readonly Endpoint: new () => Endpoint
+  /**
+   * `send` of the endpoint with this number, for at most slotCount views: it saves looking up what an object wraps, and
+   * reading an array.
+   */
+  send(endpoint: number, count: number, ...views: Uint8Array[]): number
   initialize(
     sendSlots: ArrayBuffer,
     sendRecords: ArrayBuffer,

@@ -17,7 +17,7 @@ import {
 import type { SendSlots } from './slots'
 import { fieldSupport } from './support'
 import type { OutgoingMessage } from './types'
-import { byteLengthOf, checkBoolean, checkData, checkInteger, checkObject } from './validate'
+import { byteLengthOf, checkBoolean, checkData, checkIntegerOf, checkObject } from './validate'
 
 /** What encoding needs to know of the socket. */
 export interface SendContext {
@@ -41,17 +41,22 @@ export interface SendContext {
 /** Where messages are written down: slots and, beside them, what does not go into a slot. */
 export interface Encoded {
   readonly slots: SendSlots
-  /** The views of all messages, in order. */
+  /** The views of all messages, in order: the first `viewCount`. */
   readonly views: Uint8Array[]
-  /** Raw control records by message. */
+  viewCount: number
+  /** Raw control records by message; `withRecords`: there are any. */
   readonly records: (Uint8Array | undefined)[]
+  withRecords: boolean
   /** Where each went, for its error. */
   readonly places: (Readonly<ErrorPlace> | undefined)[]
 }
 
 const MAX_BYTES = 0xffffffff
 const { maxBuffers } = binding.layout
-const { sourceNeedsWildcard, interfaceDiscardsSource, sendFlags } = binding.kernel
+const { sourceNeedsWildcard, interfaceDiscardsSource, sendFlags, sendClass, sendsCongestionExperienced } = binding.kernel
+const sendsWholeClass = sendsCongestionExperienced && (sendClass.IPv4 & sendClass.IPv6) === 0xff
+/** Nothing but the tables' fields decides what this kernel honours. */
+const sourceIsPlain = !sourceNeedsWildcard && !interfaceDiscardsSource
 
 /**
  * Checks a message and writes it down as message `index`. Every property is read once, so that nothing can change
@@ -89,7 +94,7 @@ export function encode(
     fields |= encodeTrafficClass(trafficClass, ecn, dscp, context, family, name, slots, index)
   }
   if (hopLimit !== undefined) {
-    checkInteger(hopLimit, `${name}.hopLimit`, 1, 255)
+    checkIntegerOf(hopLimit, name, 'hopLimit', 1, 255)
     slots.setHopLimit(index, hopLimit)
     fields |= Field.hopLimit
   }
@@ -99,7 +104,7 @@ export function encode(
     fields |= Field.dontFragment
   }
   if (segmentSize !== undefined) {
-    checkInteger(segmentSize, `${name}.segmentSize`, 1, 65535)
+    checkIntegerOf(segmentSize, name, 'segmentSize', 1, 65535)
     slots.setSegmentSize(index, segmentSize)
     fields |= Field.segmentSize
   }
@@ -108,18 +113,18 @@ export function encode(
     fields |= Field.sendTime
   }
   if (flags !== undefined) slots.setFlags(index, flagsOf(flags, name, context))
-  target.records[index] = undefined
   if (control !== undefined) {
     const records = encodeControl(control, `${name}.control`)
     if (records.byteLength > 0) {
       target.records[index] = records
+      target.withRecords = true
       fields |= Field.control
     }
   }
   slots.setFields(index, fields === 0 ? 0 : honoured(fields, peer, source, context))
-  const first = target.views.length
-  const bytes = encodeData(data, name, target.views)
-  slots.setBufferCount(index, target.views.length - first)
+  const first = target.viewCount
+  const bytes = encodeData(data, name, target)
+  slots.setBufferCount(index, target.viewCount - first)
   return bytes
 }
 
@@ -143,29 +148,24 @@ function encodeDestination(
     host = parts.address
     number = parts.port
   }
-  const addressName = (): string => `${name}.${to === undefined ? 'address' : 'to'}`
   if (host === undefined && number === undefined && context.peer !== undefined) {
     target.places[index] = undefined
     return context.peer
   }
-  if (typeof host !== 'string') throw invalidArgType(addressName(), 'string', host)
+  if (typeof host !== 'string') throw invalidArgType(nameOf(name, to, 'address'), 'string', host)
   if (context.peer !== undefined) throw isConnected()
   if (context.raw) {
     if (number !== undefined && number !== 0) {
-      throw invalidArgValue(
-        `${name}.${to === undefined ? 'port' : 'to.port'}`,
-        number,
-        'must be left out on a raw socket',
-      )
+      throw invalidArgValue(nameOf(name, to, 'port'), number, 'must be left out on a raw socket')
     }
     number = 0
   } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > 65535) {
-    throw badPort(`${name}.${to === undefined ? 'port' : 'to.port'}`, number, false)
+    throw badPort(nameOf(name, to, 'port'), number, false)
   }
   const parsed = parseAddress(host)
-  if (parsed === undefined) throw invalidArgValue(addressName(), host, 'must be an IP address')
+  if (parsed === undefined) throw invalidArgValue(nameOf(name, to, 'address'), host, 'must be an IP address')
   if (parsed.family === 6 ? context.family === 4 : context.ipv6Only) {
-    throw invalidArgValue(addressName(), host, `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
+    throw invalidArgValue(nameOf(name, to, 'address'), host, `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
   }
   const { sendBlockList } = context
   if (sendBlockList !== undefined && isBlocked(sendBlockList, textOf(parsed), parsed.family === 4 ? 'IPv4' : 'IPv6')) {
@@ -176,10 +176,10 @@ function encodeDestination(
   return parsed
 }
 
-function parse(text: string, name: string): ParsedAddress {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw invalidArgValue(name, text, 'must be an IP address')
-  return parsed
+/** What the destination's part is called in an error. */
+function nameOf(name: string, to: unknown, part: 'address' | 'port'): string {
+  if (to === undefined) return `${name}.${part}`
+  return part === 'port' ? `${name}.to.port` : `${name}.to`
 }
 
 /** A property of a SocketAddress-like object that has none throws. */
@@ -195,33 +195,40 @@ function partsOf(to: unknown, name: string): { address: unknown; port: unknown; 
 }
 
 /** Appends the views of `data`; returns their bytes. */
-function encodeData(data: unknown, name: string, views: Uint8Array[]): number {
-  const first = views.length
-  if (Array.isArray(data)) {
-    const count = data.length
-    if (count > maxBuffers) throw outOfRange(`${name}.data.length`, `<= ${String(maxBuffers)}`, count)
-    // To read an element can run code that takes memory away: all are read before the first is checked.
-    for (let index = 0; index < count; index++) views.push(data[index] as Uint8Array)
-    for (let index = 0; index < count; index++) checkData(views[first + index], name, index)
-  } else {
+function encodeData(data: unknown, name: string, target: Encoded): number {
+  const { views } = target
+  const first = target.viewCount
+  if (!Array.isArray(data)) {
     checkData(data, name)
-    views.push(data)
+    views[target.viewCount++] = data
+    const bytes = byteLengthOf(data)
+    if (bytes > MAX_BYTES) throw tooLong(name, bytes)
+    return bytes
   }
-  const bytes = bytesFrom(views, first)
-  if (bytes > MAX_BYTES) throw outOfRange(`${name}.data`, `at most ${String(MAX_BYTES)} bytes`, bytes)
+  const count = data.length
+  if (count > maxBuffers) throw outOfRange(`${name}.data.length`, `<= ${String(maxBuffers)}`, count)
+  // To read an element can run code that takes memory away: all are read before the first is checked.
+  for (let index = 0; index < count; index++) views[target.viewCount++] = data[index] as Uint8Array
+  for (let index = 0; index < count; index++) checkData(views[first + index], name, index)
+  const bytes = bytesOfViews(views, first, target.viewCount)
+  if (bytes > MAX_BYTES) throw tooLong(name, bytes)
   return bytes
 }
 
-/** The bytes of the views from `first` on. */
-export function bytesFrom(views: readonly Uint8Array[], first: number): number {
+const tooLong = (name: string, bytes: number): Error =>
+  outOfRange(`${name}.data`, `at most ${String(MAX_BYTES)} bytes`, bytes)
+
+/** The bytes of the views from `first` to `end`. */
+export function bytesOfViews(views: readonly Uint8Array[], first: number, end: number): number {
   let bytes = 0
-  for (let index = first; index < views.length; index++) bytes += byteLengthOf(views[index]!)
+  for (let index = first; index < end; index++) bytes += byteLengthOf(views[index]!)
   return bytes
 }
 
 function encodeSource(source: unknown, family: 4 | 6, name: string, slots: SendSlots, index: number): number {
   if (typeof source !== 'string') throw invalidArgType(`${name}.source`, 'string', source)
-  const parsed = parse(source, `${name}.source`)
+  const parsed = parseAddress(source)
+  if (parsed === undefined) throw invalidArgValue(`${name}.source`, source, 'must be an IP address')
   if (parsed.family !== family) {
     throw invalidArgValue(`${name}.source`, source, `must be IPv${String(family)}, as the destination`)
   }
@@ -233,7 +240,7 @@ function encodeSource(source: unknown, family: 4 | 6, name: string, slots: SendS
 
 function interfaceOf(through: unknown, name: string): number {
   if (typeof through === 'number') {
-    checkInteger(through, `${name}.interface`, 1, 0x7fffffff)
+    checkIntegerOf(through, name, 'interface', 1, 0x7fffffff)
     return through
   }
   if (typeof through !== 'string') throw invalidArgType(`${name}.interface`, ['number', 'string'], through)
@@ -259,19 +266,19 @@ function encodeTrafficClass(
     if (ecn !== undefined || dscp !== undefined) {
       throw invalidArgValue(`${name}.trafficClass`, whole, 'must not be given beside ecn or dscp, its halves')
     }
-    checkInteger(whole, `${name}.trafficClass`, 0, 255)
+    checkIntegerOf(whole, name, 'trafficClass', 0, 255)
     slots.setTrafficClass(index, whole, 0xff)
     return classFields('trafficClass', whole, 0xff, context, family)
   }
   let value = context.trafficClass[family]
   let mask = 0
   if (ecn !== undefined) {
-    checkInteger(ecn, `${name}.ecn`, 0, 3)
+    checkIntegerOf(ecn, name, 'ecn', 0, 3)
     value = (value & DSCP) | ecn
     mask |= ECN
   }
   if (dscp !== undefined) {
-    checkInteger(dscp, `${name}.dscp`, 0, 63)
+    checkIntegerOf(dscp, name, 'dscp', 0, 63)
     value = (value & ECN) | (dscp << 2)
     mask |= DSCP
   }
@@ -281,7 +288,7 @@ function encodeTrafficClass(
 
 /** Some kernels send no more than the half for ECN, or not all of its values. */
 function classFields(field: string, value: number, mask: number, context: SendContext, family: 4 | 6): number {
-  const { sendClass, sendsCongestionExperienced } = binding.kernel
+  if (sendsWholeClass) return Field.trafficClass
   const name = family === 4 ? 'IPv4' : 'IPv6'
   const sendable = sendClass[name]
   const congested = !sendsCongestionExperienced && (mask & ECN) !== 0 && (value & ECN) === ECN
@@ -330,6 +337,7 @@ function honoured(fields: number, peer: ParsedAddress, source: unknown, context:
   const possible = support.kernel[name] | (context.borrowed ? 0 : support.emulated[name]) | Field.control
   let kept = fields & (possible | Field.segmentSize) // segmentation always works (src/batch.cc)
   if (!context.sendTime) kept &= ~Field.sendTime
+  if (kept === fields && sourceIsPlain) return fields
   let refused = fields & ~kept
   let when = context.borrowed && (refused & support.emulated[name]) !== 0 ? 'on a borrowed socket' : `for ${name}`
 
@@ -341,7 +349,7 @@ function honoured(fields: number, peer: ParsedAddress, source: unknown, context:
   if (family === 4 && sourceNeedsWildcard && context.local !== undefined && !isWildcard(context.local)) {
     // Such a kernel un-binds the socket, or says EINVAL. The address that it is bound to need not be said.
     const bits = kept & (Field.source | Field.interface)
-    if (bits === Field.source && sameAddress(parse(source as string, 'message.source'), context.local)) {
+    if (bits === Field.source && sameAddress(parseAddress(source as string)!, context.local)) {
       kept &= ~Field.source
     } else if (bits !== 0) {
       kept &= ~bits

@@ -41,7 +41,12 @@ function isOurs(socket: unknown): socket is Socket {
  * @see sendmsg(2); https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsasendmsg
  */
 export function sendmsg(socket: SendingSocket, message: OutgoingMessage, options?: WaitOptions): Promise<number> {
-  return attempt(() => sending(socket).sendmsg(message, options))
+  // Not by attempt(): a promise around a promise costs as much as the call.
+  try {
+    return sending(socket).sendmsg(message, options)
+  } catch (error) {
+    return Promise.reject(error as Error)
+  }
 }
 
 /**

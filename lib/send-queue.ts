@@ -1,6 +1,6 @@
 import { binding, report, Wait, type Endpoint } from './binding'
 import { MAX_RECORDS, sharedRecords } from './control'
-import { bytesFrom, encode, type Encoded, type SendContext } from './encode'
+import { bytesOfViews, encode, type Encoded, type SendContext } from './encode'
 import { fromTransfer, invalidState, type ErrorPlace, type SocketError } from './errors'
 import { SEND_SLOT_SIZE, SendSlots, sharedSlots } from './slots'
 import type { OutgoingMessage } from './types'
@@ -8,10 +8,15 @@ import { byteLengthOf } from './validate'
 
 const { slotCount } = binding.layout
 
+/** A block that had more views than this does not keep the room for them. */
+const MOST_VIEWS = 4 * slotCount
+
 /** Messages that are written down and go to the kernel in one call. */
 class Block implements Encoded {
-  readonly views: Uint8Array[] = []
+  views: Uint8Array[] = []
+  viewCount = 0
   readonly records: (Uint8Array | undefined)[] = []
+  withRecords = false
   readonly places: (Readonly<ErrorPlace> | undefined)[] = []
   count = 0
   /** Bytes of records. */
@@ -21,16 +26,20 @@ class Block implements Encoded {
 
   constructor(readonly slots: SendSlots) {}
 
+  /** Lets go of everything that is the caller's. The arrays keep their room: to empty them costs more than to send. */
   clear(): void {
-    this.views.length = 0
-    this.records.length = 0
-    this.places.length = 0
+    if (this.views.length > MOST_VIEWS) this.views = []
+    else for (let index = 0; index < this.viewCount; index++) this.views[index] = NOTHING
+    this.viewCount = 0
+    if (this.withRecords) this.records.length = 0
+    this.withRecords = false
     this.count = 0
     this.recordSize = 0
     this.bytes = 0
   }
 }
 
+const NOTHING = new Uint8Array(0)
 const sharedBlock = new Block(sharedSlots)
 /** While a message is written down its own code runs (getters, proxies), and that can send, too. */
 let sharedBlockBusy = false
@@ -50,15 +59,6 @@ function releaseBlock(block: Block): void {
 
 function releaseBlocks(blocks: readonly Block[]): void {
   for (const block of blocks) releaseBlock(block)
-}
-
-/** How far a call got. */
-interface Submitted {
-  /** Messages that the kernel took whole. */
-  readonly taken: number
-  /** The native error of the next one, negated; 0: there is no room. */
-  readonly status: number
-  readonly wait: number
 }
 
 /** Who waits for messages: one sendmsg or sendmmsg. Its messages stand in the queue one after the other. */
@@ -187,8 +187,9 @@ export class SendQueue {
         this.startMore()
         return null
       }
-      const { taken, status, wait } = this.submit(block)
-      if (taken === 1) return block.slots.sent(0)
+      if (this.submit(block) === 1) return block.slots.sent(0)
+      const status = report.status()
+      const wait = report.wait()
       if (status !== 0) throw this.failure(status, 'sendmsg', block.places[0])
       const started = block.slots.progress(0) > 0
       if (!started && createWaiter === undefined) return null
@@ -217,15 +218,15 @@ export class SendQueue {
         if (block.count === 0) continue
         let from = 0
         if (this.messages === 0) {
-          const submitted = this.submit(block)
-          from = submitted.taken
+          from = this.submit(block)
           taken += from
           if (from === block.count) continue
-          if (submitted.status !== 0) {
+          const status = report.status()
+          if (status !== 0) {
             if (taken > 0 && createWaiter === undefined) return taken
-            throw Object.assign(this.failure(submitted.status, 'sendmmsg', block.places[from]), { sent: taken })
+            throw Object.assign(this.failure(status, 'sendmmsg', block.places[from]), { sent: taken })
           }
-          wait = submitted.wait
+          wait = report.wait()
           if (createWaiter === undefined && block.slots.progress(from) > 0) {
             const nobody = new Nobody(this.lost)
             this.add(block, from, from + 1, nobody)
@@ -319,7 +320,7 @@ export class SendQueue {
       const batch = this.load()
       if (batch.length === 0) continue // what stood there could not be sent any more
       const data = batch.flatMap(({ views }) => views)
-      const taken = this.endpoint.send(batch.length, data.length === 1 ? data[0]! : data)
+      const taken = this.sendViews(data, data.length, batch.length)
       const status = report.status()
       const wait = report.wait()
       turn += taken + 1
@@ -455,19 +456,32 @@ export class SendQueue {
     else this.pause?.unref()
   }
 
-  private submit(block: Block): Submitted {
-    const foreign = block.slots !== sharedSlots
-    const saved = foreign && sharedBlockBusy ? sharedSlots.bytes.slice() : undefined
-    if (foreign) sharedSlots.copyFrom(block.slots, block.count)
-    loadRecords(block.records, block.count)
+  /** How many the kernel took; where that is not all, the report says why. */
+  private submit(block: Block): number {
+    if (block.slots === sharedSlots) return this.sendBlock(block)
+    const saved = sharedBlockBusy ? sharedSlots.bytes.slice() : undefined
+    sharedSlots.copyFrom(block.slots, block.count)
     try {
-      const { views } = block
-      const taken = this.endpoint.send(block.count, views.length === 1 ? views[0]! : views)
-      return { taken, status: report.status(), wait: report.wait() }
+      return this.sendBlock(block)
     } finally {
-      if (foreign) block.slots.copyFrom(sharedSlots, block.count)
+      block.slots.copyFrom(sharedSlots, block.count)
       if (saved !== undefined) sharedSlots.bytes.set(saved)
     }
+  }
+
+  private sendBlock({ views, viewCount, records, withRecords, count }: Block): number {
+    if (withRecords) loadRecords(records, count)
+    if (viewCount === 1) return binding.send(this.endpoint.number, count, views[0]!)
+    return this.sendViews(views, viewCount, count)
+  }
+
+  private sendViews(views: readonly Uint8Array[], viewCount: number, count: number): number {
+    if (viewCount > slotCount) return this.endpoint.send(count, views.slice(0, viewCount))
+    const given = new Array<unknown>(viewCount + 2)
+    given[0] = this.endpoint.number
+    given[1] = count
+    for (let index = 0; index < viewCount; index++) given[index + 2] = views[index]
+    return Reflect.apply(binding.send, undefined, given) as number
   }
 
   private add(block: Block, from: number, to: number, waiter: Waiter): void {
@@ -580,12 +594,13 @@ function encodeAll(messages: readonly OutgoingMessage[], context: SendContext): 
       }
       block.bytes += encode(messages[index]!, elementName(index), context, block, block.count)
       block.count++
+      if (!block.withRecords) continue
       block.recordSize += block.records[block.count - 1]?.byteLength ?? 0
       if (block.recordSize > MAX_RECORDS) block = moveLast(block, blocks)
     }
     // The code of one message can take away the data of another one.
-    for (const { views, bytes } of blocks) {
-      if (bytesFrom(views, 0) !== bytes) {
+    for (const { views, viewCount, bytes } of blocks) {
+      if (bytesOfViews(views, 0, viewCount) !== bytes) {
         throw invalidState('The data of a message was detached or resized while other messages were read')
       }
     }
@@ -606,14 +621,17 @@ function moveLast(from: Block, blocks: Block[]): Block {
   const to = freshBlock()
   const start = last * SEND_SLOT_SIZE
   to.slots.bytes.set(from.slots.bytes.subarray(start, start + SEND_SLOT_SIZE))
-  to.views.push(...from.views.splice(from.views.length - to.slots.bufferCount(0)))
+  to.viewCount = to.slots.bufferCount(0)
+  from.viewCount -= to.viewCount
+  for (let index = 0; index < to.viewCount; index++) to.views[index] = from.views[from.viewCount + index]!
   to.records.push(...from.records.splice(last))
-  to.places.push(...from.places.splice(last))
+  to.withRecords = true
+  to.places[0] = from.places[last]
   to.count = 1
   to.recordSize = to.records[0]?.byteLength ?? 0
   from.count = last
   from.recordSize -= to.recordSize
-  to.bytes = bytesFrom(to.views, 0)
+  to.bytes = bytesOfViews(to.views, 0, to.viewCount)
   from.bytes -= to.bytes
   blocks.push(to)
   return to

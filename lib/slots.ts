@@ -43,7 +43,10 @@ export class SendSlots {
   }
 
   clear(index: number): void {
-    this.bytes.fill(0, index * SEND_SLOT_SIZE, (index + 1) * SEND_SLOT_SIZE)
+    const { words } = this
+    const first = (index * SEND_SLOT_SIZE) >> 2
+    // Faster than fill() for so few.
+    for (let word = first; word < first + SEND_SLOT_SIZE / 4; word++) words[word] = 0
   }
 
   /** The first `count` slots. */

@@ -173,12 +173,21 @@ export class Transport {
   }
 
   sendmsg(message: OutgoingMessage, options?: WaitOptions): Promise<number> {
-    return new Promise((resolve, reject) => {
+    try {
       const wait = readWaitOptions(options)
       const { queue } = this
-      const sent = queue.sendOne(message, this.prepare, () => new SendWaiter('sendmsg', queue, wait, resolve, reject))
-      if (sent !== null) resolve(sent)
-    })
+      let waiting: Promise<number> | undefined
+      const sent = queue.sendOne(message, this.prepare, () => {
+        let waiter: SendWaiter | undefined
+        waiting = new Promise((resolve, reject) => {
+          waiter = new SendWaiter('sendmsg', queue, wait, resolve, reject)
+        })
+        return waiter!
+      })
+      return waiting ?? Promise.resolve(sent!)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   /** As sendmsg, for dgram's kind of callback, which is never called from inside. What is wrong with the message is thrown. */

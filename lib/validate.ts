@@ -11,6 +11,18 @@ export function checkInteger(value: unknown, name: string, least: number, most: 
   if (value < least || value > most) throw outOfRange(name, `>= ${String(least)} && <= ${String(most)}`, value)
 }
 
+/** checkInteger() for property `field` of `owner`: the hot path makes no name. */
+export function checkIntegerOf(
+  value: unknown,
+  owner: string,
+  field: string,
+  least: number,
+  most: number,
+): asserts value is number {
+  if (typeof value === 'number' && value >= least && value <= most && Number.isInteger(value)) return
+  checkInteger(value, `${owner}.${field}`, least, most)
+}
+
 export function checkBoolean(value: unknown, name: string): asserts value is boolean {
   if (typeof value !== 'boolean') throw invalidArgType(name, 'boolean', value)
 }

@@ -131,7 +131,10 @@ Napi::Value IndexToId(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new std::shared_ptr<Instance>(std::make_shared<Instance>(env)));
+  const auto instance = std::make_shared<Instance>(env);
+  env.SetInstanceData(new std::shared_ptr<Instance>(instance));
+  napi_value send = nullptr;
+  napi_create_function(env, "send", NAPI_AUTO_LENGTH, Endpoint::SendViews, instance.get(), &send);
 
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("send", LayoutOf(env, kSendMembers));
@@ -147,6 +150,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", layout);
   exports.Set("kernel", DescribeKernel(env));
   exports.Set("Endpoint", Endpoint::Define(env));
+  exports.Set("send", send);
   exports.Set("initialize", Napi::Function::New<Initialize>(env, "initialize"));
   exports.Set("setMaxSegments", Napi::Function::New<SetMaxSegments>(env, "setMaxSegments"));
   exports.Set("identity", Napi::Function::New<Identity>(env, "identity"));

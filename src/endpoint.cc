@@ -8,11 +8,11 @@ namespace {
 
 // A Uint8Array over memory that no other thread shares.
 bool ReadView(napi_env env, napi_value value, uint8_t** data, size_t* length) {
-  bool is = false;
-  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
   napi_typedarray_type type;
   napi_value buffer;
   void* bytes;
+  bool is = false;
+  // Of what is no typed array there is no such information.
   if (napi_get_typedarray_info(env, value, &type, length, &bytes, &buffer, nullptr) != napi_ok ||
       type != napi_uint8_array || napi_is_arraybuffer(env, buffer, &is) != napi_ok || !is) {
     return false;
@@ -121,23 +121,27 @@ Napi::Function Endpoint::Define(Napi::Env env) {
 Endpoint::Endpoint(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Endpoint>(info),
       instance_(*info.Env().GetInstanceData<std::shared_ptr<Instance>>()) {
-  instance_->Register(this);
+  number_ = instance_->Register(this);
+  info.This().As<Napi::Object>().Set("number", number_);
 }
 
 Endpoint::~Endpoint() {
   Shut();
   for (const auto& [number, operation] : operations_) operation->endpoint = nullptr;
-  instance_->Unregister(this);
+  instance_->Unregister(number_);
 }
 
-bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) {
-  if (!instance_->attached() || instance_->ending) {
-    Throw(info.Env(), "ERR_INVALID_STATE", "The addon is not initialized, or its thread ends");
+bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) const {
+  return Refuse(info.Env(), *instance_, memory);
+}
+
+bool Endpoint::Refuse(napi_env env, const Instance& instance, uint32_t memory) {
+  if (!instance.attached() || instance.ending) {
+    Throw(env, "ERR_INVALID_STATE", "The addon is not initialized, or its thread ends");
     return true;
   }
-  if (instance_->MemoryIsThere(memory)) return false;
-  Throw(info.Env(), "ERR_INVALID_STATE",
-        "The memory given to initialize() was detached or resized");
+  if (instance.MemoryIsThere(memory)) return false;
+  Throw(env, "ERR_INVALID_STATE", "The memory given to initialize() was detached or resized");
   return true;
 }
 
@@ -332,27 +336,54 @@ Napi::Value Endpoint::Segmentation(const Napi::CallbackInfo& info) {
 Napi::Value Endpoint::Send(const Napi::CallbackInfo& info) {
   const uint32_t count = Unsigned(info, 0);
   if (!ReadMessages(info, count, info[1])) return {};
+  return {info.Env(), Submit(info.Env(), count)};
+}
+
+// send(number, count, view, ...): the same on the endpoint of this number, without a look-up of
+// what an object wraps, and without an array to read.
+napi_value Endpoint::SendViews(napi_env env, napi_callback_info info) {
+  constexpr size_t kFirstView = 2;
+  napi_value arguments[kFirstView + kSlotCount];
+  size_t given = kFirstView + kSlotCount;
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, &given, arguments, nullptr, &data) != napi_ok) return nullptr;
+  Instance& instance = *static_cast<Instance*>(data);
+  uint32_t number = 0;
+  uint32_t count = 0;
+  napi_get_value_uint32(env, arguments[0], &number);
+  napi_get_value_uint32(env, arguments[1], &count);
+  Endpoint* endpoint = instance.EndpointOf(number);
+  if (endpoint == nullptr || given < kFirstView || given > kFirstView + kSlotCount) {
+    Throw(env, "ERR_INVALID_ARG_VALUE", "There is no such endpoint, or there are too many views");
+    return nullptr;
+  }
+  if (Refuse(env, instance, Instance::kSendMemory) ||
+      !endpoint->ReadViews(env, count, arguments + kFirstView, given - kFirstView)) {
+    return nullptr;
+  }
+  return endpoint->Submit(env, count);
+}
+
+napi_value Endpoint::Submit(napi_env env, uint32_t count) {
   Instance& instance = *instance_;
   const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
                                              count, instance.max_segments);
   instance.report->status = outcome.status;
   instance.report->wait = outcome.wait;
-  return Number(info, outcome.taken);
+  napi_value result = nullptr;
+  napi_create_uint32(env, outcome.taken, &result);
+  return result;
 }
 
 bool Endpoint::ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi_value data) {
   if (Refuse(info, Instance::kSendMemory)) return false;
   const napi_env env = info.Env();
   Instance& instance = *instance_;
-  if (count == 0 || count > kSlotCount) {
-    Throw(env, "ERR_OUT_OF_RANGE", "count is out of range");
-    return false;
-  }
-
   bool is_array = false;
   if (napi_is_array(env, data, &is_array) != napi_ok) return false;
-  uint32_t views = 1;
-  if (is_array && napi_get_array_length(env, data, &views) != napi_ok) return false;
+  if (!is_array) return ReadViews(env, count, &data, 1);
+  uint32_t views = 0;
+  if (napi_get_array_length(env, data, &views) != napi_ok) return false;
   if (views > kSlotCount * kMaxBuffers) {
     Throw(env, "ERR_OUT_OF_RANGE", "data has too many views");
     return false;
@@ -361,20 +392,28 @@ bool Endpoint::ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi
   // are read before the first is looked into.
   std::vector<napi_value> values;
   values.swap(instance.values);
-  values.assign(1, data);
-  if (is_array) {
-    values.resize(views);
-    for (uint32_t index = 0; index < views; index++) {
-      if (napi_get_element(env, data, index, &values[index]) != napi_ok) return false;
-    }
-    if (Refuse(info, Instance::kSendMemory)) return false;
+  values.resize(views);
+  for (uint32_t index = 0; index < views; index++) {
+    if (napi_get_element(env, data, index, &values[index]) != napi_ok) return false;
+  }
+  if (Refuse(info, Instance::kSendMemory)) return false;
+  const bool read = ReadViews(env, count, values.data(), views);
+  values.swap(instance.values);
+  return read;
+}
+
+bool Endpoint::ReadViews(napi_env env, uint32_t count, const napi_value* values, size_t views) {
+  Instance& instance = *instance_;
+  if (count == 0 || count > kSlotCount) {
+    Throw(env, "ERR_OUT_OF_RANGE", "count is out of range");
+    return false;
   }
   std::vector<Buffer>& buffers = instance.buffers;
   buffers.clear();
-  for (const napi_value value : values) {
+  for (size_t index = 0; index < views; index++) {
     uint8_t* bytes = nullptr;
     size_t length = 0;
-    if (!ReadView(env, value, &bytes, &length)) {
+    if (!ReadView(env, values[index], &bytes, &length)) {
       Throw(env, "ERR_INVALID_ARG_TYPE", "data must be Uint8Arrays that are not shared memory");
       return false;
     }
@@ -384,7 +423,6 @@ bool Endpoint::ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi
     }
     buffers.push_back(MakeBuffer(bytes, length));
   }
-  values.swap(instance.values);
 
   size_t used = 0;
   for (uint32_t index = 0; index < count; index++) {
@@ -410,7 +448,6 @@ bool Endpoint::ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi
       return false;
     }
   }
-
   return true;
 }
 

@@ -32,6 +32,8 @@ struct Operation {
 class Endpoint : public Napi::ObjectWrap<Endpoint> {
  public:
   static Napi::Function Define(Napi::Env env);
+  // The addon's function `send`; its data is the instance.
+  static napi_value SendViews(napi_env env, napi_callback_info info);
 
   explicit Endpoint(const Napi::CallbackInfo& info);
   ~Endpoint() override;
@@ -73,6 +75,9 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   // Reads slots and data into the instance's messages; false, with an exception pending, when they
   // are not what they must be.
   bool ReadMessages(const Napi::CallbackInfo& info, uint32_t count, napi_value data);
+  bool ReadViews(napi_env env, uint32_t count, const napi_value* values, size_t views);
+  // Sends the instance's messages, and says in its report what became of them.
+  napi_value Submit(napi_env env, uint32_t count);
   static void OnSettled(void* context, Status status, uint32_t sent);
   static void OnEvent(uv_poll_t* handle, int status, int events);
   Status StartWatching(int events);
@@ -80,12 +85,14 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   void CloseWatcher();
   // True, with a JavaScript exception pending, when this call cannot be served.
   // `memory` is what the call works in.
-  bool Refuse(const Napi::CallbackInfo& info, uint32_t memory = Instance::kNoMemory);
+  bool Refuse(const Napi::CallbackInfo& info, uint32_t memory = Instance::kNoMemory) const;
+  static bool Refuse(napi_env env, const Instance& instance, uint32_t memory);
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
   Napi::Value PackFrom(const Napi::CallbackInfo& info, uint32_t first, uint32_t count,
                        size_t argument);
 
   std::shared_ptr<Instance> instance_;
+  uint32_t number_;
   SocketState state_;
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   Watcher* watcher_ = nullptr;

@@ -113,6 +113,22 @@ bool Instance::Call(napi_ref reference, napi_value endpoint, const napi_value* a
   return false;
 }
 
+uint32_t Instance::Register(Endpoint* endpoint) {
+  if (free_numbers_.empty()) {
+    endpoints_.push_back(endpoint);
+    return static_cast<uint32_t>(endpoints_.size() - 1);
+  }
+  const uint32_t number = free_numbers_.back();
+  free_numbers_.pop_back();
+  endpoints_[number] = endpoint;
+  return number;
+}
+
+void Instance::Unregister(uint32_t number) {
+  endpoints_[number] = nullptr;
+  free_numbers_.push_back(number);
+}
+
 void Instance::HandleClosed() {
   open_handles_--;
   if (ending && open_handles_ == 0) napi_remove_async_cleanup_hook(cleanup_);
@@ -123,8 +139,9 @@ void Instance::OnEnd(napi_async_cleanup_hook_handle, void* data) {
   instance->ending = true;
   // One handle of its own, so that the last one to close is seen once.
   instance->HandleOpened();
-  const std::unordered_set<Endpoint*> endpoints = instance->endpoints_;
-  for (Endpoint* endpoint : endpoints) endpoint->Shut();
+  for (Endpoint* endpoint : instance->endpoints_) {
+    if (endpoint != nullptr) endpoint->Shut();
+  }
   instance->HandleClosed();
 }
 

@@ -7,7 +7,6 @@
 #include <uv.h>
 
 #include <memory>
-#include <unordered_set>
 #include <vector>
 
 #include "backend.h"
@@ -40,8 +39,12 @@ class Instance : public std::enable_shared_from_this<Instance> {
   // Keeps the environment's end waiting until every handle is closed (napi_add_async_cleanup_hook).
   void HandleOpened() { open_handles_++; }
   void HandleClosed();
-  void Register(Endpoint* endpoint) { endpoints_.insert(endpoint); }
-  void Unregister(Endpoint* endpoint) { endpoints_.erase(endpoint); }
+  // Endpoints have numbers; that of one which is gone is given to another.
+  uint32_t Register(Endpoint* endpoint);
+  void Unregister(uint32_t number);
+  Endpoint* EndpointOf(uint32_t number) const {
+    return number < endpoints_.size() ? endpoints_[number] : nullptr;
+  }
 
   const napi_env env;
   uv_loop_t* loop = nullptr;
@@ -72,7 +75,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   napi_ref dispatch_ = nullptr;
   napi_ref settle_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
-  std::unordered_set<Endpoint*> endpoints_;
+  std::vector<Endpoint*> endpoints_;
+  std::vector<uint32_t> free_numbers_;
   int open_handles_ = 0;
 };
 
