@@ -11,7 +11,7 @@ const c = (file, options) => program(`reference/${file}`, options)
 const js = (file, options) => program(`subjects/${file}.mjs`, options)
 
 /** A case of sending: `options` are the same for all, `call` is ours. */
-function sending(name, title, call, options, { targets, count = 150_000, dgram = {}, peers = {} } = {}) {
+function sending(name, title, call, options, { targets, count = 120_000, dgram = {}, peers = {} } = {}) {
   const programs = { sendmsg: js('send', { with: 'sendmsg', call, ...options }), c: c('send', options) }
   if (dgram !== null) {
     const { payload, buffers, connected } = options
@@ -21,10 +21,13 @@ function sending(name, title, call, options, { targets, count = 150_000, dgram =
 }
 
 /** A case of receiving: `by` is ours; C is epoll and recvmmsg. */
-function receiving(name, title, by, options, { targets, load = {}, count = 150_000, dgram = true, peers = {} } = {}) {
-  const programs = { sendmsg: js('receive', { with: 'sendmsg', by, ...options }), c: c('receive', { batch: RECEIVED, ...options }) }
+function receiving(name, title, by, options, { targets, load = {}, count = 120_000, dgram = true, peers = {} } = {}) {
+  const programs = {
+    sendmsg: js('receive', { with: 'sendmsg', by, ...options }),
+    c: c('receive', { batch: RECEIVED, ...options }),
+  }
   // It knows no trains: the kernel splits them for it.
-  if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message' })
+  if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message', count: 100_000 })
   return {
     name,
     title,
@@ -39,8 +42,20 @@ const trains = { payload: PAYLOAD * TRAIN, segment: PAYLOAD, batch: 1 }
 
 export const ROWS = [
   sending('single', 'trySendmsg, source and ECN', 'trySendmsg', { control: 1 }, { targets: { c: 1.25, dgram: 0.7 } }),
-  sending('awaited', 'sendmsg awaited in turn', 'sendmsg', { control: 1 }, { targets: { c: 1.6, dgram: 0.8 }, dgram: { batch: 1 } }),
-  sending('batch-64', 'trySendmmsg of 64', 'trySendmmsg', { control: 1, batch: 64 }, { targets: { c: 1.1, dgram: 0.6 } }),
+  sending(
+    'awaited',
+    'sendmsg awaited in turn',
+    'sendmsg',
+    { control: 1 },
+    { targets: { c: 1.6, dgram: 0.8 }, dgram: { batch: 1 } },
+  ),
+  sending(
+    'batch-64',
+    'trySendmmsg of 64',
+    'trySendmmsg',
+    { control: 1, batch: 64 },
+    { targets: { c: 1.1, dgram: 0.6 } },
+  ),
   sending('trains', 'segmentSize trains of 64 kB', 'trySendmsg', trains, {
     targets: { c: 1.05, dgram: 0.16 },
     count: 600_000,
@@ -48,16 +63,28 @@ export const ROWS = [
   }),
   receiving('message', "'message' events", 'message', {}, { targets: { c: 1.6, dgram: 0.5 } }),
   receiving('messages', "'messages' batches", 'messages', {}, { targets: { c: 1.25, dgram: 0.4 } }),
-  receiving('coalesced', "'messages', coalesced trains whole", 'messages', { coalesce: 1 }, {
-    targets: { c: 1.2, dgram: 0.1 },
-    load: { segment: PAYLOAD, payload: PAYLOAD * TRAIN, batch: 4 },
-    count: 1_000_000,
-  }),
-  receiving('segments', "'messages', coalesced trains, a view each", 'segments', { coalesce: 1 }, {
-    targets: { c: 4, dgram: 0.1 },
-    load: { segment: PAYLOAD, payload: PAYLOAD * TRAIN, batch: 4 },
-    count: 1_000_000,
-  }),
+  receiving(
+    'coalesced',
+    "'messages', coalesced trains whole",
+    'messages',
+    { coalesce: 1 },
+    {
+      targets: { c: 1.2, dgram: 0.1 },
+      load: { segment: PAYLOAD, payload: PAYLOAD * TRAIN, batch: 4 },
+      count: 600_000,
+    },
+  ),
+  receiving(
+    'segments',
+    "'messages', coalesced trains, a view each",
+    'segments',
+    { coalesce: 1 },
+    {
+      targets: { c: 4, dgram: 0.1 },
+      load: { segment: PAYLOAD, payload: PAYLOAD * TRAIN, batch: 4 },
+      count: 600_000,
+    },
+  ),
   {
     name: 'echo',
     title: 'echo server, from the destination',

@@ -61,7 +61,7 @@ function start(command, cpu) {
 /** One run of a program: what it counted, and the CPU time that it took. `sink` is the port of a case of sending. */
 export async function measure({ count, load }, program, sink) {
   const server = load !== undefined
-  const where = server ? { warm: count / 4 } : { port: sink }
+  const where = server ? { warm: (program.options.count ?? count) / 4 } : { port: sink }
   const child = start(commandOf({ ...program, options: { count, ...where, ...program.options } }), MEASURED)
   let loading
   let last = ''

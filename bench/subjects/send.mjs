@@ -45,9 +45,9 @@ const calls = {
     }
     const own = data()
     if (connected) return () => (socket.trySendmsg({ data: own }) === null ? noRoom() : 1)
-    if (number('control', 0) === 0) return () => (socket.trySendmsg({ data: own, address, port }) === null ? noRoom() : 1)
-    return () =>
-      socket.trySendmsg({ data: own, address, port, source: '127.0.0.2', ecn: 1 }) === null ? noRoom() : 1
+    if (number('control', 0) === 0)
+      return () => (socket.trySendmsg({ data: own, address, port }) === null ? noRoom() : 1)
+    return () => (socket.trySendmsg({ data: own, address, port, source: '127.0.0.2', ecn: 1 }) === null ? noRoom() : 1)
   },
   trySendmmsg(socket) {
     const messages = Array.from({ length: batch }, () => message(data()))
