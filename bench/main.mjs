@@ -1,7 +1,7 @@
 // The command line of the benchmarks: what is measured is in cases.mjs, growth.mjs and fairness.mjs.
 import { writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
-import { ROWS } from './cases.mjs'
+import { ALL, OTHERS, ROWS } from './cases.mjs'
 import { measureCases } from './measure.mjs'
 import { picture } from './picture.mjs'
 import { tableOfCases } from './table.mjs'
@@ -14,7 +14,8 @@ function wholeNumber(text) {
 const command = new Command('npm run bench --')
   .description('CPU time per datagram, beside C making the same system calls and beside dgram, interleaved')
   .argument('[case...]', 'only these, by name')
-  .option('--rounds <count>', 'how often each program runs', wholeNumber, 5)
+  .option('--all', 'every case, not only those with a target, and beside Bun, Python and Go where they are there')
+  .option('--rounds <count>', 'how often each program runs; without it 5, with --all 3', wholeNumber)
   .option('--list', 'print the names of the cases')
   .option('--json', 'print JSON in place of tables')
   .option('--svg <file>', 'write a picture of the ratios')
@@ -22,7 +23,8 @@ const command = new Command('npm run bench --')
 const options = command.opts()
 
 function chosen() {
-  const cases = ROWS
+  // Who names a case need not say --all, which is about the peers then.
+  const cases = options.all || options.list ? ALL : command.args.length === 0 ? ROWS : [...ROWS, ...OTHERS]
   const unknown = command.args.find((name) => !cases.some((one) => one.name === name))
   if (unknown !== undefined) command.error(`There is no case ${unknown}; --list has them.`)
   return command.args.length === 0 ? cases : cases.filter(({ name }) => command.args.includes(name))
@@ -31,9 +33,11 @@ function chosen() {
 const print = (results, table) => console.log(options.json ? JSON.stringify(results, null, 2) : table(results))
 
 if (options.list) {
-  for (const { name, title } of chosen()) console.log(`${name.padEnd(20)}${title}`)
+  for (const { name, title, programs } of chosen()) {
+    console.log(`${name.padEnd(16)}${title} (${Object.keys(programs).slice(1).join(', ')})`)
+  }
 } else {
-  const results = await measureCases(chosen(), options.rounds)
+  const results = await measureCases(chosen(), options.rounds ?? (options.all ? 3 : 5))
   print(results, tableOfCases)
   if (options.svg !== undefined) writeFileSync(options.svg, await picture(results))
 }

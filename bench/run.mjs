@@ -4,11 +4,11 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
 const here = import.meta.dirname
 const binaries = join(here, '..', '.cache', 'bench')
 
@@ -22,8 +22,8 @@ export async function buildReference() {
   mkdirSync(binaries, { recursive: true })
   await Promise.all(
     ['send', 'receive', 'echo', 'load'].map((name) =>
-      run('cc', [
-        ...['-O2', '-Wall', '-Wextra', '-D_GNU_SOURCE'],
+      execute('cc', [
+        ...['-O2', '-pthread', '-Wall', '-Wextra', '-D_GNU_SOURCE'],
         ...['-o', join(binaries, name), join(here, 'reference', `${name}.c`)],
       ]),
     ),
@@ -43,11 +43,12 @@ const argumentsOf = (options) =>
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${value}`)
 
-function commandOf({ file, options }) {
+/** `peers` are the commands of those that are there, by name. */
+function commandOf({ run: how, file, options }, peers) {
   const args = argumentsOf(options)
-  if (file.startsWith('reference/')) return [join(binaries, basename(file)), ...args]
-  if (file.endsWith('.py')) return ['python3', join(here, file), ...args]
-  return [process.execPath, join(here, file), ...args]
+  if (how === 'c') return [join(binaries, file), ...args]
+  if (how === 'node') return [process.execPath, join(here, 'subjects', `${file}.mjs`), ...args]
+  return [...peers[how], ...args]
 }
 
 function start(command, cpu) {
@@ -59,10 +60,10 @@ function start(command, cpu) {
 }
 
 /** One run of a program: what it counted, and the CPU time that it took. `sink` is the port of a case of sending. */
-export async function measure({ count, load }, program, sink) {
+export async function measure({ count, load }, program, { sink, peers }) {
   const server = load !== undefined
   const where = server ? { warm: (program.options.count ?? count) / 4 } : { port: sink }
-  const child = start(commandOf({ ...program, options: { count, ...where, ...program.options } }), MEASURED)
+  const child = start(commandOf({ ...program, options: { count, ...where, ...program.options } }, peers), MEASURED)
   let loading
   let last = ''
   for await (const line of createInterface({ input: child.stdout })) {
@@ -79,6 +80,6 @@ export async function measure({ count, load }, program, sink) {
     await once(loading, 'exit')
   }
   const [datagrams, nanoseconds] = last.split(' ').map(Number)
-  if (!(datagrams > 0)) throw new Error(`${program.file} measured nothing: ${last}`)
+  if (!(datagrams > 0)) throw new Error(`${JSON.stringify(program)} measured nothing: ${last}`)
   return { datagrams, nanoseconds }
 }

@@ -1,5 +1,5 @@
-// What the reference programs share. Each takes key=value arguments and prints, as its last line, the datagrams and the
-// CPU time of its own process (user and system) in nanoseconds.
+// What the reference programs share. Each takes key=value arguments and prints, as its last line,
+// the datagrams and the CPU time of its own process (user and system) in nanoseconds.
 #ifndef SENDMSG_BENCH_REFERENCE_COMMON_H_
 #define SENDMSG_BENCH_REFERENCE_COMMON_H_
 
@@ -68,13 +68,21 @@ static inline void SetOption(int descriptor, int level, int name, int value) {
   if (setsockopt(descriptor, level, name, &value, sizeof value) < 0) Fail("setsockopt");
 }
 
+static inline int NewSocket(void) {
+  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) Fail("socket");
+  return descriptor;
+}
+
+static inline void Bind(int descriptor, const char* address, int port) {
+  const struct sockaddr_in name = Loopback(address, port);
+  if (bind(descriptor, (const struct sockaddr*)&name, sizeof name) < 0) Fail("bind");
+}
+
 // Bound to an address, as ours is before its first send.
 static inline int BoundSocket(const char* address, int port) {
-  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const struct sockaddr_in name = Loopback(address, port);
-  if (descriptor < 0 || bind(descriptor, (const struct sockaddr*)&name, sizeof name) < 0) {
-    Fail("bind");
-  }
+  const int descriptor = NewSocket();
+  Bind(descriptor, address, port);
   return descriptor;
 }
 
@@ -88,8 +96,7 @@ static inline int PortOf(int descriptor) {
 // Appends a control message; the buffer is zeroed and has room.
 static inline void AddControl(struct msghdr* header, int level, int type, const void* payload,
                               size_t size) {
-  struct cmsghdr* message =
-      (struct cmsghdr*)((char*)header->msg_control + header->msg_controllen);
+  struct cmsghdr* message = (struct cmsghdr*)((char*)header->msg_control + header->msg_controllen);
   message->cmsg_level = level;
   message->cmsg_type = type;
   message->cmsg_len = CMSG_LEN(size);
@@ -159,8 +166,7 @@ static inline int ReceiveInto(int descriptor, struct Slots* slots, int count) {
     slots->headers[index].msg_hdr.msg_namelen = sizeof slots->names[index];
     slots->headers[index].msg_hdr.msg_controllen = kControlRoom;
   }
-  const int received =
-      recvmmsg(descriptor, slots->headers, (unsigned)count, MSG_DONTWAIT, NULL);
+  const int received = recvmmsg(descriptor, slots->headers, (unsigned)count, MSG_DONTWAIT, NULL);
   if (received < 0 && errno != EAGAIN) Fail("recvmmsg");
   return received < 0 ? 0 : received;
 }

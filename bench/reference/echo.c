@@ -1,5 +1,5 @@
-// Answers every datagram from the address that it was sent to: epoll, recvmmsg, sendmmsg. batch=, warm=, count=. Prints
-// its port first.
+// Answers every datagram from the address that it was sent to: epoll, recvmmsg, sendmmsg. batch=,
+// warm=, count=. Prints its port first.
 #include <sys/epoll.h>
 
 #include "common.h"

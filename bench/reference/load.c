@@ -1,7 +1,8 @@
-// The load that servers are measured under, and is not measured itself: mode=flood (payload=, batch=, segment=, sockets=)
-// sends without pause; mode=echo keeps window= datagrams under way, and counts answers that come from another address
-// than was asked as failures, unless any=1; mode=latency asks count= times, one at a time with a pause, and prints the
-// time of each in nanoseconds. Stops by itself after seconds=.
+// The load that servers are measured under, and is not measured itself: mode=flood (payload=,
+// batch=, segment=, sockets=) sends without pause; mode=echo keeps window= datagrams under way, and
+// counts answers that come from another address than was asked as failures, unless any=1;
+// mode=latency asks count= times, one at a time with a pause, and prints the time of each in
+// nanoseconds. Stops by itself after seconds=.
 #include <poll.h>
 
 #include "common.h"
@@ -85,9 +86,13 @@ int main(int argc, char** argv) {
   const struct sockaddr_in destination =
       Loopback(Text(argc, argv, "address", "127.0.0.1"), (int)Number(argc, argv, "port", 0));
   const char* mode = Text(argc, argv, "mode", "flood");
-  if (strcmp(mode, "flood") == 0) Flood(argc, argv, destination);
-  else if (strcmp(mode, "echo") == 0) Echo(argc, argv, destination);
-  else if (strcmp(mode, "latency") == 0) Latency(argc, argv, destination);
-  else return 2;
+  if (strcmp(mode, "flood") == 0)
+    Flood(argc, argv, destination);
+  else if (strcmp(mode, "echo") == 0)
+    Echo(argc, argv, destination);
+  else if (strcmp(mode, "latency") == 0)
+    Latency(argc, argv, destination);
+  else
+    return 2;
   return 0;
 }

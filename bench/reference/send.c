@@ -1,5 +1,6 @@
-// Sends what was prepared once: batch= (1: sendmsg, more: sendmmsg), payload= bytes, segment= (trains of 64 kB), buffers=
-// that a payload is gathered from, control=1 (source and ECN), connected=1, count= datagrams, port=.
+// Sends what was prepared once: batch= (1: sendmsg, more: sendmmsg), payload= bytes, segment=
+// (trains of 64 kB), buffers= that a payload is gathered from, control=1 (source and ECN),
+// connected=1, count= datagrams, port=.
 #include "common.h"
 
 static char data[kMostMessages][2048];
@@ -37,7 +38,8 @@ int main(int argc, char** argv) {
     for (int piece = 0; piece < buffers; piece++) {
       const size_t part = payload / (size_t)buffers;
       const size_t from = part * (size_t)piece;
-      pieces[index][piece] = (struct iovec){bytes + from, piece + 1 < buffers ? part : payload - from};
+      pieces[index][piece] =
+          (struct iovec){bytes + from, piece + 1 < buffers ? part : payload - from};
     }
     *header = (struct msghdr){.msg_iov = pieces[index], .msg_iovlen = (size_t)buffers};
     if (!connected) {

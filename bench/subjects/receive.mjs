@@ -1,17 +1,18 @@
-// Receives as reference/receive.c does: with=sendmsg or dgram, by= (message, messages, recvmmsg), coalesce=1, segments=1
-// (a view for each datagram of a train), warm=, count=.
+// Receives as reference/receive.c does: with=sendmsg or dgram, by= (message, messages, segments: a view for each datagram
+// of a train, recvmmsg), coalesce=1, whole=0 (the library splits trains again), warm=, count=.
 import dgram from 'node:dgram'
 import { createSocket } from 'sendmsg'
 import { given, meter, number } from './subject.mjs'
 
 const coalesce = number('coalesce', 0) === 1
+const whole = coalesce && number('whole', 1) === 1
 const recvBufferSize = number('buffer', 1 << 20)
 const count = meter(() => process.exit())
 
 function open() {
   if (given.with === 'dgram') return dgram.createSocket({ type: 'udp4', recvBufferSize })
   const receiveInfo = ['destination', 'interface', 'cast', 'trafficClass']
-  if (coalesce) receiveInfo.push('segmentSize')
+  if (whole) receiveInfo.push('segmentSize')
   return createSocket({ type: 'udp4', recvBufferSize, coalesce, receiveInfo, pull: given.by === 'recvmmsg' })
 }
 
@@ -20,7 +21,7 @@ const listeners = {
   message: () => socket.on('message', () => count(1)),
   messages() {
     socket.on('messages', (messages) => {
-      if (!coalesce) {
+      if (!whole) {
         count(messages.length)
         return
       }
