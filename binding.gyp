@@ -22,6 +22,7 @@
         'src/find_handle.cc',
         'src/instance.cc',
         'src/membership.cc',
+        'src/placement.cc',
         'src/receive.cc',
         'src/send.cc',
         'src/socket.cc',

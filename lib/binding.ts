@@ -59,6 +59,8 @@ export interface Endpoint {
     smallUsed: number,
     large: Uint8Array,
     largeUsed: number,
+    /** Large chunks that are empty, for what `large` has no room for; report.spares tells how many are of use. */
+    spares?: readonly Uint8Array[],
   ): number
   /**
    * What became of datagrams that were sent, where Option.receiveErrors is on: as many errors as `slots` (of layout.error)
@@ -172,6 +174,8 @@ const waitIndex = offsetOf(layout.report, 'wait') >> 2
 const packedIndex = offsetOf(layout.report, 'packed') >> 2
 const smallUsedIndex = offsetOf(layout.report, 'smallUsed') >> 2
 const largeUsedIndex = offsetOf(layout.report, 'largeUsed') >> 2
+const largeChunkIndex = offsetOf(layout.report, 'largeChunk') >> 2
+const sparesIndex = offsetOf(layout.report, 'spares') >> 2
 
 /** What a call tells beside its return value. */
 export const report = {
@@ -180,6 +184,8 @@ export const report = {
   packed: (): number => reportWords[packedIndex]!,
   smallUsed: (): number => reportWords[smallUsedIndex]!,
   largeUsed: (): number => reportWords[largeUsedIndex]!,
+  largeChunk: (): number => reportWords[largeChunkIndex]!,
+  spares: (): number => reportWords[sparesIndex]!,
 }
 
 /** src/slot.h: Field. */

@@ -5,8 +5,11 @@ import type { Transport } from './transport'
 import type { Message } from './types'
 import { WHOLE_ROOM, type Room } from './validate'
 
-/** Received in one turn of the loop at most, so that one socket starves nobody. */
-const BATCH: Room = { ...WHOLE_ROOM, count: 32 }
+/** Received in one turn of the loop at most, so that one socket starves nobody: messages, and bytes about. */
+const MOST_MESSAGES = 64
+const MOST_BYTES = 1 << 20
+/** To ask for more than there is costs, too. */
+const LEAST_MESSAGES = 8
 const NOTHING: readonly Message[] = []
 /** Errors of earlier datagrams that are told in one turn of the loop at most. */
 const MOST_ERRORS = 64
@@ -21,6 +24,8 @@ export class Delivery {
   private errors: DatagramError[] = []
   private readonly resource = new AsyncResource('DATAGRAMSOCKET')
   private stopped = false
+  /** Messages to ask for. */
+  private room: Room = { ...WHOLE_ROOM, count: LEAST_MESSAGES }
 
   constructor(
     private readonly socket: EventEmitter,
@@ -67,14 +72,26 @@ export class Delivery {
   private receive(): boolean {
     if (this.stopped) return false
     try {
-      this.batch = this.transport.receiveAll(BATCH)
+      this.batch = this.transport.receiveAll(this.room)
       this.next = 0
+      this.changeRoom()
     } catch (error) {
       this.socket.emit('error', error)
       return false
     }
     if (this.batch.length > 0 && this.socket.listenerCount('messages') > 0) this.socket.emit('messages', this.batch)
     return this.deliver()
+  }
+
+  /** As the last batch lets expect. */
+  private changeRoom(): void {
+    const { batch, room } = this
+    const { length } = batch
+    if (length === 0) return
+    // A train that was split is as many messages; then there are few for the kernel.
+    const most = Math.max(LEAST_MESSAGES, Math.min(MOST_MESSAGES, Math.floor(MOST_BYTES / batch[length - 1]!.size)))
+    const count = Math.max(LEAST_MESSAGES, Math.min(most, 2 * length))
+    if (count !== room.count) this.room = { ...room, count }
   }
 
   private deliver(): boolean {

@@ -3,7 +3,7 @@ import { binding, report, type Endpoint } from './binding'
 import { isBlocked } from './block-list'
 import { decodeControl } from './control'
 import { Present, receiveSlots } from './slots'
-import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from './types'
+import type { ControlMessage, Family, Message, ReceivedData } from './types'
 import type { Room } from './validate'
 
 const SMALL_CHUNK = 8 * 1024
@@ -16,8 +16,8 @@ const LONGEST_TRAIN = 65535
 
 const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
 
-/** What the kernel told of the message in one receive slot. All messages have the same shape. */
-class Info implements MessageInfo {
+/** What the kernel told of the message in one receive slot, and its data. All messages have the same shape. */
+class ReceivedMessage implements Message {
   readonly address: string
   readonly family: Family
   readonly port: number
@@ -34,10 +34,12 @@ class Info implements MessageInfo {
   truncated: boolean
   readonly controlTruncated: boolean
   readonly control: ControlMessage[] | undefined
+  data: ReceivedData
 
-  constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
+  constructor(slot: number, data: ReceivedData, size: number, whole: boolean, wantControl: boolean) {
     const present = receiveSlots.present(slot)
-    const trafficClass = (present & Present.trafficClass) === 0 ? undefined : receiveSlots.trafficClass(slot)
+    const octet = receiveSlots.trafficClass(slot)
+    const trafficClass = (present & Present.trafficClass) === 0 ? undefined : octet
     this.address = receiveSlots.address(slot)
     this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
     this.port = receiveSlots.port(slot)
@@ -47,8 +49,7 @@ class Info implements MessageInfo {
     this.cast = CASTS[receiveSlots.cast(slot)]
     this.trafficClass = trafficClass
     // Some kernels tell this half alone.
-    this.ecn =
-      (present & (Present.trafficClass | Present.ecn)) === 0 ? undefined : receiveSlots.trafficClass(slot) & 0x03
+    this.ecn = (present & (Present.trafficClass | Present.ecn)) === 0 ? undefined : octet & 0x03
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
     this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(slot)
     this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.timestamp(slot)
@@ -59,14 +60,6 @@ class Info implements MessageInfo {
     this.control = wantControl
       ? decodeControl(receiveSlots.controlOffset(slot), receiveSlots.controlLength(slot))
       : undefined
-  }
-}
-
-class ReceivedMessage extends Info implements Message {
-  data: ReceivedData
-
-  constructor(slot: number, data: ReceivedData, whole: boolean, wantControl: boolean) {
-    super(slot, data.byteLength, whole, wantControl)
     this.data = data
   }
 }
@@ -89,6 +82,8 @@ class Chunk {
 const small = new Chunk(SMALL_CHUNK)
 const large = new Chunk(LARGE_CHUNK)
 const chunks = [small, large] as const
+/** Large chunks for what `large` has no room for, so that it can be received where it stays. */
+const spares: ReceivedData[] = []
 
 /** Which messages a socket's owner gets, and what of them. */
 export interface ReceiveStyle {
@@ -102,13 +97,19 @@ export interface ReceiveStyle {
 }
 
 /**
- * One recvmmsg: appends what came to `messages`, as many as were asked for, more where trains are split, fewer where
+ * One recvmmsg: appends what came to `messages`, as many as were asked for (`most`), more where trains are split, fewer where
  * senders are blocked. Returns how many the kernel gave, or the native error, negated.
  */
-export function receiveInto(messages: Message[], endpoint: Endpoint, room: Room, style: ReceiveStyle): number {
-  const count = Math.min(room.count, binding.layout.slotCount)
+export function receiveInto(
+  messages: Message[],
+  endpoint: Endpoint,
+  most: number,
+  room: Room,
+  style: ReceiveStyle,
+): number {
+  const count = Math.min(most, binding.layout.slotCount)
   for (const chunk of chunks) {
-    // A program can detach the memory of a message that it was given.
+    // A program can detach the memory of a message that it was given; nobody has seen the spare ones.
     if (chunk.memory.byteLength === 0) chunk.renew()
   }
   const received = endpoint.receive(
@@ -120,23 +121,30 @@ export function receiveInto(messages: Message[], endpoint: Endpoint, room: Room,
     small.used,
     large.memory,
     large.used,
+    spares,
   )
   if (received <= 0) return received
+  const wanted = report.spares()
   let first = 0
   for (;;) {
     const packed = report.packed()
+    for (let slot = first; slot < packed; slot++) append(messages, slot, style)
     small.used = report.smallUsed()
     large.used = report.largeUsed()
-    for (let slot = first; slot < packed; slot++) append(messages, slot, style)
-    if (packed >= received) return received
+    const filled = report.largeChunk()
+    if (filled > 0) large.memory = spares.splice(0, filled).pop()!
+    if (packed >= received) break
     ;(receiveSlots.size(packed) < SMALL_MESSAGE ? small : large).renew()
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
   }
+  while (spares.length < wanted) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
+  return received
 }
 
 function append(messages: Message[], slot: number, style: ReceiveStyle): void {
-  const { memory } = chunks[receiveSlots.chunk(slot) as 0 | 1]
+  const chunk = receiveSlots.chunk(slot)
+  const memory = chunk < chunks.length ? chunks[chunk as 0 | 1].memory : spares[chunk - chunks.length]!
   const start = receiveSlots.offset(slot)
   const size = receiveSlots.size(slot)
   const { whole, splits, wantControl, blockList } = style
@@ -145,7 +153,7 @@ function append(messages: Message[], slot: number, style: ReceiveStyle): void {
     if (isBlocked(blockList, receiveSlots.address(slot), family)) return
   }
   if (!splits) {
-    messages.push(new ReceivedMessage(slot, memory.subarray(start, start + size), whole, wantControl))
+    messages.push(new ReceivedMessage(slot, memory.subarray(start, start + size), size, whole, wantControl))
     return
   }
   const segmentSize = receiveSlots.segmentSize(slot) || size
@@ -155,7 +163,7 @@ function append(messages: Message[], slot: number, style: ReceiveStyle): void {
     let data = memory.subarray(at, Math.min(at + segmentSize, end))
     // A small one must not hold the whole train: Buffer.from copies into Node's own 8 kB pool.
     if (data.byteLength < SMALL_MESSAGE && data.byteLength < size) data = Buffer.from(data)
-    messages.push(new ReceivedMessage(slot, data, false, wantControl))
+    messages.push(new ReceivedMessage(slot, data, data.byteLength, false, wantControl))
     at += segmentSize
   } while (at < end)
 }

@@ -129,7 +129,7 @@ interface Receiver {
 export class Transport {
   readonly queue: SendQueue
   /** Received and not yet handed out: the rest of a train. */
-  readonly ready: Message[] = []
+  private ready: Message[] = []
   /** Called when the socket is readable and nobody pulls. Whether `onMore` is to be called, as a callback of its own. */
   onReadable: (() => boolean) | undefined
   onMore: (() => boolean) | undefined
@@ -226,7 +226,9 @@ export class Transport {
   /** All that one system call brings: of trains that are split, more messages than `room` asks for. */
   receiveAll(room: Room): Message[] {
     this.fill(room, 'recvmsg')
-    return this.ready.splice(0)
+    const { ready } = this
+    this.ready = []
+    return ready
   }
 
   receive(room: Room, syscall: string, options?: WaitOptions): Promise<Message[]> {
@@ -370,16 +372,16 @@ export class Transport {
     this.failure = 0
     for (let fruitless = 0; status === 0 && ready.length < room.count && fruitless < MOST_FRUITLESS;) {
       const before = ready.length
-      const rest = { ...room, count: room.count - before }
-      let received = receiveInto(ready, this.endpoint, rest, this.style)
+      const most = room.count - before
+      let received = receiveInto(ready, this.endpoint, most, room, this.style)
       // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
       if (received < 0 && this.facts.peer === undefined) {
-        received = receiveInto(ready, this.endpoint, rest, this.style)
+        received = receiveInto(ready, this.endpoint, most, room, this.style)
       }
       if (received < 0) status = received
       if (received === 0) break
       if (ready.length === before) fruitless++
-      else if (rest.count <= slotCount) break
+      else if (most <= slotCount) break
     }
     if (status === 0) return
     // What came before it goes first.
@@ -389,7 +391,11 @@ export class Transport {
 
   private takeReceived(room: Room): Message[] {
     this.fill(room, room.count === 1 ? 'recvmsg' : 'recvmmsg')
-    const messages = this.ready.splice(0, room.count)
+    const { ready } = this
+    if (ready.length === 0) return []
+    let messages = ready
+    if (ready.length > room.count) messages = ready.splice(0, room.count)
+    else this.ready = []
     if (this.style.splits) for (const message of messages) shorten(message, room.length)
     return messages
   }

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "placement.h"
+
 namespace datagram {
 namespace {
 
@@ -505,75 +507,95 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
 
 // --- receiving ----------------------------------------------------------------------------------
 
-// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed): returns
-// how many came, or a negative status. As many as fit are moved to the two chunks (report.packed);
-// pack() moves the others once there are new chunks. They must all be packed before the next
+// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed, spares):
+// returns how many came, or a negative status. As many as fit are packed into the chunks: the small
+// one, the large one, and what spare ones the caller has at hand (report.packed, report.largeChunk);
+// pack() packs the others once there are new chunks. They must all be packed before the next
 // receive().
 Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
-  if (Refuse(info, Instance::kReceiveMemory)) return {};
   const uint32_t count = Unsigned(info, 0);
   const uint32_t length = Unsigned(info, 1);
   const uint32_t control_length = Unsigned(info, 2);
   if (count == 0 || count > kSlotCount || length > kMaxDatagram ||
       control_length > kReceiveControlRoom) {
+    if (Refuse(info)) return {};
     Throw(info.Env(), "ERR_OUT_OF_RANGE", "count or length is out of range");
     return {};
   }
+  // A raw socket's data comes behind a header.
+  const uint32_t expected = state_.raw ? 0 : expected_;
+  const uint32_t spares = Placement::ChunksFor(count, expected);
+  Placement placement;
+  if (!ReadChunks(info, 4, spares, placement)) return {};
+  placement.Plan(count, expected, length);
   Wait wait = kDontWait;
+  const ReceiveArea& area = instance_->receive_area;
   const Status received =
-      datagram::Receive(*instance_->workspace, state_, instance_->receive_area, count, length,
+      datagram::Receive(*instance_->workspace, state_, area, placement.places(), count, length,
                         control_length, Unsigned(info, 3) != 0, wait);
   instance_->report->wait = wait;
   instance_->report->packed = 0;
+  instance_->report->spares = static_cast<int32_t>(spares);
   if (received <= 0) return Number(info, received);
-  return PackFrom(info, 0, static_cast<uint32_t>(received), 4);
+  uint32_t longest = 0;
+  for (Status index = 0; index < received; index++) {
+    if (area.slots[index].size > longest) longest = area.slots[index].size;
+  }
+  expected_ = ExpectedSize(expected_, longest);
+  return PackInto(info, placement, 0, static_cast<uint32_t>(received));
 }
 
 // pack(first, count, small, smallUsed, large, largeUsed)
 Napi::Value Endpoint::Pack(const Napi::CallbackInfo& info) {
-  if (Refuse(info, Instance::kReceiveMemory)) return {};
   const uint32_t first = Unsigned(info, 0);
   const uint32_t count = Unsigned(info, 1);
+  Placement placement;
+  if (!ReadChunks(info, 2, 0, placement)) return {};
   if (count > kSlotCount || first > count) {
     Throw(info.Env(), "ERR_OUT_OF_RANGE", "count is out of range");
     return {};
   }
-  return PackFrom(info, first, count, 2);
+  return PackInto(info, placement, first, count);
 }
 
-Napi::Value Endpoint::PackFrom(const Napi::CallbackInfo& info, uint32_t first, uint32_t count,
-                               size_t argument) {
-  struct Chunk {
-    uint8_t* data;
-    size_t capacity;
-    size_t used;
-  } chunks[2];
-  for (size_t index = 0; index < 2; index++) {
-    Chunk& chunk = chunks[index];
-    if (!ReadView(info.Env(), info[argument + index * 2], &chunk.data, &chunk.capacity)) {
-      Throw(info.Env(), "ERR_INVALID_ARG_TYPE", "chunks must be Uint8Arrays");
-      return {};
+// (small, smallUsed, large, largeUsed, spares) from `argument` on; false, with an exception pending,
+// when they are not that.
+bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
+                          Placement& placement) {
+  const napi_env env = info.Env();
+  napi_value spares[kMostSpareChunks];
+  uint32_t count = 0;
+  if (most_spares > 0 && info[argument + 4].IsArray()) {
+    const napi_value array = info[argument + 4];
+    napi_get_array_length(env, array, &count);
+    if (count > most_spares) count = most_spares;
+    // Reading an element can run JavaScript: all are read before the first is looked into.
+    for (uint32_t index = 0; index < count; index++) {
+      if (napi_get_element(env, array, index, &spares[index]) != napi_ok) return false;
     }
-    chunk.used = Unsigned(info, argument + index * 2 + 1);
   }
-  const ReceiveArea& area = instance_->receive_area;
-  uint32_t packed = first;
-  for (; packed < count; packed++) {
-    ReceiveSlot& slot = area.slots[packed];
-    if (slot.offset > kMaxDatagram || slot.size > kMaxDatagram - slot.offset) break;
-    slot.chunk = slot.size < kSmallMessage ? 0 : 1;
-    Chunk& chunk = chunks[slot.chunk];
-    if (chunk.used > chunk.capacity || slot.size > chunk.capacity - chunk.used) break;
-    if (slot.size > 0) {
-      std::memcpy(chunk.data + chunk.used, area.data + packed * area.data_stride + slot.offset,
-                  slot.size);
-    }
-    slot.offset = static_cast<uint32_t>(chunk.used);
-    chunk.used += (slot.size + 7) & ~static_cast<size_t>(7);
+  if (Refuse(info, Instance::kReceiveMemory)) return false;
+  bool read = ReadView(env, info[argument], &placement.small.data, &placement.small.capacity) &&
+              ReadView(env, info[argument + 2], &placement.large[0].data,
+                       &placement.large[0].capacity);
+  placement.small.used = Unsigned(info, argument + 1);
+  placement.large[0].used = Unsigned(info, argument + 3);
+  for (uint32_t index = 0; index < count && read; index++) {
+    Placement::Chunk& spare = placement.large[1 + index];
+    read = ReadView(env, spares[index], &spare.data, &spare.capacity);
   }
-  instance_->report->packed = static_cast<int32_t>(packed);
-  instance_->report->smallUsed = static_cast<int32_t>(chunks[0].used);
-  instance_->report->largeUsed = static_cast<int32_t>(chunks[1].used);
+  placement.large_count = 1 + count;
+  if (!read) Throw(env, "ERR_INVALID_ARG_TYPE", "chunks must be Uint8Arrays");
+  return read;
+}
+
+Napi::Value Endpoint::PackInto(const Napi::CallbackInfo& info, Placement& placement, uint32_t first,
+                               uint32_t count) {
+  Report& report = *instance_->report;
+  report.packed = static_cast<int32_t>(placement.Pack(instance_->receive_area, first, count));
+  report.smallUsed = static_cast<int32_t>(placement.small.used);
+  report.largeUsed = static_cast<int32_t>(placement.large[placement.current()].used);
+  report.largeChunk = static_cast<int32_t>(placement.current());
   return Number(info, count);
 }
 

@@ -13,6 +13,8 @@
 
 namespace datagram {
 
+class Placement;
+
 // A uv_poll_t with its own life: libuv frees it a turn after it was closed.
 struct Watcher {
   std::shared_ptr<Instance> instance;
@@ -88,11 +90,14 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   bool Refuse(const Napi::CallbackInfo& info, uint32_t memory = Instance::kNoMemory) const;
   static bool Refuse(napi_env env, const Instance& instance, uint32_t memory);
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
-  Napi::Value PackFrom(const Napi::CallbackInfo& info, uint32_t first, uint32_t count,
-                       size_t argument);
+  bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
+                  Placement& placement);
+  Napi::Value PackInto(const Napi::CallbackInfo& info, Placement& placement, uint32_t first,
+                       uint32_t count);
 
   std::shared_ptr<Instance> instance_;
   uint32_t number_;
+  uint32_t expected_ = 0;  // bytes of the messages that are likely to come
   SocketState state_;
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   Watcher* watcher_ = nullptr;

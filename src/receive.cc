@@ -11,12 +11,23 @@ uint8_t* ControlRoom(Workspace& workspace, uint32_t index) {
          static_cast<size_t>(index) * kReceiveControlRoom;
 }
 
-void Prepare(Workspace& workspace, const ReceiveArea& area, uint32_t index, size_t length,
-             size_t control_length) {
-  workspace.pieces[index] = MakeBuffer(area.data + index * area.data_stride, length);
+void Prepare(Workspace& workspace, const ReceiveArea& area, const DirectPlaces& direct,
+             uint32_t index, size_t length, size_t control_length) {
+  Buffer* pieces = workspace.pieces + static_cast<size_t>(index) * 2;
+  uint8_t* data = area.data + index * area.data_stride;
+  size_t count = 1;
+  if (index >= direct.count) {
+    pieces[0] = MakeBuffer(data, length);
+  } else if (length <= direct.length) {
+    pieces[0] = MakeBuffer(direct.places[index], length);
+  } else {
+    pieces[0] = MakeBuffer(direct.places[index], direct.length);
+    pieces[1] = MakeBuffer(data + direct.length, length - direct.length);
+    count = 2;
+  }
   const size_t control_room = kControlCanBeCut ? control_length : kReceiveControlRoom;
   SetMessage(workspace.headers[index], &workspace.names[index].any, sizeof workspace.names[index],
-             &workspace.pieces[index], 1,
+             pieces, count,
              control_room == 0 ? nullptr : ControlRoom(workspace, index), control_room);
 }
 
@@ -63,13 +74,13 @@ void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea&
 }  // namespace
 
 Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
-               uint32_t count, size_t length, size_t control_length, bool want_records,
+               const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length, bool want_records,
                Wait& wait) {
   wait = kDontWait;
   // The caller's length is for data: an IP header needs room of its own.
   const size_t room = state.raw ? kMaxDatagram : length;
   for (uint32_t index = 0; index < count; index++) {
-    Prepare(workspace, area, index, room, control_length);
+    Prepare(workspace, area, direct, index, room, control_length);
   }
   Status received = ReceiveHeaders(state, workspace.headers, count);
   // What a datagram met that was sent is told by the error queue.

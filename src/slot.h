@@ -86,7 +86,7 @@ enum Present : uint8_t {
   X(uint8_t, trafficClass, , "")                                                   \
   X(uint8_t, hopLimit, , "")                                                       \
   X(uint8_t, present, , "Present bits")                                            \
-  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one")         \
+  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one, 2: a spare")  \
   X(uint8_t, reserved, [3], "")                                                    \
   X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                           \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
@@ -115,7 +115,9 @@ enum Present : uint8_t {
   X(int32_t, wait, , "Wait: what to wait for before the next attempt")                    \
   X(int32_t, packed, , "received messages that have found their place in a chunk")        \
   X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                   \
-  X(int32_t, largeUsed, , "bytes used of the large chunk")
+  X(int32_t, largeUsed, , "bytes used of the large chunk that is filled now")            \
+  X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")               \
+  X(int32_t, spares, , "spare chunks that the next call on this socket could use")
 
 #define SENDMSG_MEMBER(type, name, array, meaning) type name array;
 struct SendSlot {
@@ -174,6 +176,7 @@ constexpr uint32_t kMaxDatagram = 65535;
 constexpr uint32_t kReceiveStride = 65536 + 1088;
 // Records take up to twice the room of the control messages that they are copied from.
 constexpr uint32_t kRecordStride = 2 * kReceiveControlRoom;
+constexpr uint32_t kMostSpareChunks = 16;
 constexpr uint32_t kSmallMessage = 512;  // below this a message goes to the small chunk
 
 }  // namespace datagram
