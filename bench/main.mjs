@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { ALL, OTHERS, ROWS } from './cases.mjs'
+import { measureGrowth, tablesOfGrowth } from './growth.mjs'
 import { measureCases } from './measure.mjs'
 import { picture } from './picture.mjs'
 import { tableOfCases } from './table.mjs'
@@ -15,7 +16,8 @@ const command = new Command('npm run bench --')
   .description('CPU time per datagram, beside C making the same system calls and beside dgram, interleaved')
   .argument('[case...]', 'only these, by name')
   .option('--all', 'every case, not only those with a target, and beside Bun, Python and Go where they are there')
-  .option('--rounds <count>', 'how often each program runs; without it 5, with --all 3', wholeNumber)
+  .option('--rounds <count>', 'how often each program runs; without it 5, with --all and --growth 3', wholeNumber)
+  .option('--growth', 'how ours grows with batches, sockets and messages that wait, in time and memory')
   .option('--list', 'print the names of the cases')
   .option('--json', 'print JSON in place of tables')
   .option('--svg <file>', 'write a picture of the ratios')
@@ -36,6 +38,8 @@ if (options.list) {
   for (const { name, title, programs } of chosen()) {
     console.log(`${name.padEnd(16)}${title} (${Object.keys(programs).slice(1).join(', ')})`)
   }
+} else if (options.growth) {
+  print(await measureGrowth(options.rounds ?? 3), tablesOfGrowth)
 } else {
   const results = await measureCases(chosen(), options.rounds ?? (options.all ? 3 : 5))
   print(results, tableOfCases)

@@ -1,6 +1,6 @@
-import { PEERS } from './table.mjs'
+import { BESIDE, PEERS } from './table.mjs'
 
-const COLORS = { c: '#b35900', dgram: '#0072b2', bun: '#cc79a7', python: '#009e73', go: '#6a51a3' }
+const COLORS = { c: '#b35900', dgram: '#0072b2' }
 
 /** The ratios as SVG: a row for each case, in it a dot for each peer, its spread as a line, its target as a tick. */
 export async function picture(results) {
@@ -11,16 +11,15 @@ export async function picture(results) {
 
 function specification(results) {
   const values = results.flatMap(({ title, ratios }) =>
-    Object.entries(ratios).map(([peer, ratio]) => ({ title, peer: `to ${PEERS[peer]}`, ...ratio })),
+    BESIDE.filter((peer) => peer in ratios).map((peer) => ({ title, peer: `to ${PEERS[peer]}`, ...ratios[peer] })),
   )
-  const peers = Object.keys(PEERS).filter((peer) => results.some(({ ratios }) => ratios[peer] !== undefined))
   const y = { field: 'title', type: 'nominal', sort: null, title: null, axis: { grid: true, tickBand: 'extent' } }
   const yOffset = { field: 'peer', type: 'nominal', sort: null, scale: { paddingOuter: 0.6 } }
   const color = {
     field: 'peer',
     type: 'nominal',
     title: null,
-    scale: { domain: peers.map((peer) => `to ${PEERS[peer]}`), range: peers.map((peer) => COLORS[peer]) },
+    scale: { domain: BESIDE.map((peer) => `to ${PEERS[peer]}`), range: BESIDE.map((peer) => COLORS[peer]) },
     legend: { orient: 'bottom', symbolOpacity: 1 },
   }
   const least = Math.min(1, ...values.flatMap((value) => [value.least, value.target ?? Infinity]))

@@ -15,8 +15,8 @@ const binaries = join(here, '..', '.cache', 'bench')
 /** What is measured runs on the first processor, the load on the last one. */
 const MEASURED = '0'
 const LOADING = String(availableParallelism() - 1)
-/** A load that nobody stopped stops by itself. Seconds. */
-const LONGEST_LOAD = 60
+/** Seconds that any program runs at most. */
+const LONGEST = 60
 
 export async function buildReference() {
   mkdirSync(binaries, { recursive: true })
@@ -44,42 +44,53 @@ const argumentsOf = (options) =>
     .map(([name, value]) => `${name}=${value}`)
 
 /** `peers` are the commands of those that are there, by name. */
-function commandOf({ run: how, file, options }, peers) {
+export function commandOf({ run: how, file, options }, peers) {
   const args = argumentsOf(options)
   if (how === 'c') return [join(binaries, file), ...args]
   if (how === 'node') return [process.execPath, join(here, 'subjects', `${file}.mjs`), ...args]
   return [...peers[how], ...args]
 }
 
+/** Ends by itself, also when nobody is left to end it. */
 function start(command, cpu) {
-  const child = spawn('taskset', ['-c', cpu, ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const limited = ['--foreground', String(LONGEST), 'taskset', '-c', cpu, ...command]
+  const child = spawn('timeout', limited, { stdio: ['ignore', 'pipe', 'inherit'] })
   child.on('error', (error) => {
     throw error
   })
   return child
 }
 
-/** One run of a program: what it counted, and the CPU time that it took. `sink` is the port of a case of sending. */
-export async function measure({ count, load }, program, { sink, peers }) {
-  const server = load !== undefined
-  const where = server ? { warm: (program.options.count ?? count) / 4 } : { port: sink }
-  const child = start(commandOf({ ...program, options: { count, ...where, ...program.options } }, peers), MEASURED)
+export function startLoad(options) {
+  return start([join(binaries, 'load'), ...argumentsOf(options)], LOADING)
+}
+
+async function stop(child) {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+  child.kill()
+  await once(child, 'exit')
+}
+
+/** The last line that a program prints; once a server has told its port, the load begins. */
+export async function lastLine(command, load) {
   let loading
   let last = ''
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: start(command, MEASURED).stdout })) {
     const [word, port] = line.split(' ')
-    if (word === 'port') {
-      const options = { port, seconds: LONGEST_LOAD, ...load, ...program.load }
-      loading = start([join(binaries, 'load'), ...argumentsOf(options)], LOADING)
-    } else {
-      last = line
-    }
+    if (word === 'port') loading = startLoad({ port, ...load })
+    else last = line
   }
-  if (loading !== undefined && loading.exitCode === null) {
-    loading.kill()
-    await once(loading, 'exit')
-  }
-  const [datagrams, nanoseconds] = last.split(' ').map(Number)
-  if (!(datagrams > 0)) throw new Error(`${JSON.stringify(program)} measured nothing: ${last}`)
+  await stop(loading)
+  if (last === '') throw new Error(`no figures from ${command.join(' ')}`)
+  return last
+}
+
+/** One run of a program: what it counted, and the CPU time that it took. `sink` is the port of a case of sending. */
+export async function measure({ count, load }, program, { sink, peers }) {
+  const options = { count, ...program.options }
+  const where = load === undefined ? { port: sink } : { warm: options.count / 4 }
+  const command = commandOf({ ...program, options: { ...where, ...options } }, peers)
+  const [datagrams, nanoseconds] = (await lastLine(command, { ...load, ...program.load })).split(' ').map(Number)
+  if (!(datagrams > 0)) throw new Error(`nothing was measured by ${command.join(' ')}`)
   return { datagrams, nanoseconds }
 }

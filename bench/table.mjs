@@ -2,8 +2,8 @@ import Table from 'cli-table3'
 
 /** Who ours is compared with: the key in a case's programs, and the name that people read. */
 export const PEERS = { c: 'C', dgram: 'dgram', bun: 'Bun', python: 'Python', go: 'Go' }
-/** These stand in the first table, with their targets. */
-const BESIDE = ['c', 'dgram']
+/** These stand in the first table, with their targets, and in the picture. */
+export const BESIDE = ['c', 'dgram']
 
 export function table(head, rows) {
   const made = new Table({

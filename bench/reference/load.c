@@ -1,8 +1,8 @@
 // The load that servers are measured under, and is not measured itself: mode=flood (payload=,
-// batch=, segment=, sockets=) sends without pause; mode=echo keeps window= datagrams under way, and
-// counts answers that come from another address than was asked as failures, unless any=1;
-// mode=latency asks count= times, one at a time with a pause, and prints the time of each in
-// nanoseconds. Stops by itself after seconds=.
+// batch=, segment=, sockets=) sends without pause, in turn to each port of port=, which may be a
+// list; mode=echo keeps window= datagrams under way, and counts answers that come from another
+// address than was asked as failures, unless any=1; mode=latency asks count= times, one at a time
+// with a pause, and prints the time of each in nanoseconds. Stops by itself after seconds=.
 #include <poll.h>
 
 #include "common.h"
@@ -10,8 +10,24 @@
 static char data[kLongest + 1];
 static int64_t end;
 
-static void Flood(int argc, char** argv, struct sockaddr_in destination) {
+enum { kMostPorts = 1024 };
+
+static int Destinations(const char* ports, struct sockaddr_in first,
+                        struct sockaddr_in* destinations) {
+  int count = 0;
+  for (const char* at = ports; at != NULL && count < kMostPorts; count++) {
+    destinations[count] = first;
+    destinations[count].sin_port = htons((uint16_t)atoi(at));
+    at = strchr(at, ',');
+    if (at != NULL) at++;
+  }
+  return count;
+}
+
+static void Flood(int argc, char** argv, struct sockaddr_in first) {
   enum { kMostSockets = 64 };
+  static struct sockaddr_in destinations[kMostPorts];
+  const int ports = Destinations(Text(argc, argv, "port", "0"), first, destinations);
   const int batch = (int)Number(argc, argv, "batch", 64);
   const int sockets = (int)Number(argc, argv, "sockets", 1);
   const int segment = (int)Number(argc, argv, "segment", 0);
@@ -20,16 +36,19 @@ static void Flood(int argc, char** argv, struct sockaddr_in destination) {
   int descriptors[kMostSockets];
   if (batch > kMostMessages || sockets > kMostSockets) exit(2);
   for (int index = 0; index < batch; index++) {
-    headers[index].msg_hdr = (struct msghdr){.msg_name = &destination,
-                                             .msg_namelen = sizeof destination,
-                                             .msg_iov = &piece,
-                                             .msg_iovlen = 1};
+    headers[index].msg_hdr = (struct msghdr){
+        .msg_name = destinations, .msg_namelen = sizeof first, .msg_iov = &piece, .msg_iovlen = 1};
   }
   for (int index = 0; index < sockets; index++) {
     descriptors[index] = BoundSocket("127.0.0.1", 0);
     if (segment > 0) SetOption(descriptors[index], IPPROTO_UDP, UDP_SEGMENT, segment);
   }
+  int next = 0;
   for (int turn = 0; Now() < end; turn++) {
+    for (int index = 0; ports > 1 && index < batch; index++) {
+      headers[index].msg_hdr.msg_name = &destinations[next];
+      next = (next + 1) % ports;
+    }
     // Once the receiver has ended, its port tells so.
     sendmmsg(descriptors[turn % sockets], headers, (unsigned)batch, 0);
   }

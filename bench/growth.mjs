@@ -1,0 +1,117 @@
+// How ours grows: CPU time per datagram by batch size, sockets and messages that wait, and what memory holds.
+import { inNarrowNamespace, whyNoNamespace } from './namespace.mjs'
+import { progress } from './progress.mjs'
+import { buildReference, commandOf, lastLine, measure, openSink } from './run.mjs'
+import { median } from './statistics.mjs'
+import { table } from './table.mjs'
+
+const COUNT = 100_000
+const LOAD = { mode: 'flood', payload: 1200 }
+const RATE = '20mbit'
+/** Nothing leaves while it is looked at. */
+const STANDSTILL = '100kbit'
+
+const js = (file, options) => ({ run: 'node', file, options })
+
+/** Each point is a process; what is `narrow` runs where sends have to wait. */
+const CURVES = [
+  {
+    title: 'trySendmmsg, messages in a batch',
+    points: [1, 8, 64, 256, 1024],
+    program: (batch) => js('send', { with: 'sendmsg', call: 'trySendmmsg', control: 1, batch }),
+  },
+  {
+    title: 'trySendmsg in turn, sockets',
+    points: [1, 10, 100, 1000],
+    program: (sockets) => js('many', { do: 'send', sockets }),
+  },
+  {
+    title: "'messages', sockets",
+    points: [1, 10, 100, 1000],
+    program: (sockets) => js('many', { do: 'receive', sockets }),
+    load: LOAD,
+  },
+  {
+    title: 'sendmsg at once, messages that wait',
+    points: [1, 100, 10_000, 100_000],
+    program: (waiting) => js('queue', { waiting }),
+    narrow: true,
+  },
+]
+
+const MEMORY = [
+  { title: 'a waiting message of 100 bytes, of 100,000', of: 'waiting', count: 100_000, narrow: true },
+  { title: 'an idle bound socket, of 1,000', of: 'idle', count: 1000 },
+  { title: 'a received byte, of a million messages of 1,200', of: 'received', count: 1_000_000, load: LOAD },
+]
+
+async function measurePoint({ program, load, narrow }, point, sink) {
+  if (!narrow) return measure({ count: COUNT, load }, program(point), { sink })
+  const { options, ...rest } = program(point)
+  // They take as long as the rate lets them.
+  const command = commandOf({ ...rest, options: { ...options, count: Math.min(COUNT / 5, point * 200) } })
+  const [datagrams, nanoseconds] = (await lastLine(inNarrowNamespace(RATE, command))).split(' ').map(Number)
+  return { datagrams, nanoseconds }
+}
+
+async function measureMemory({ title, of, count, load, narrow }) {
+  const [node, ...rest] = commandOf(js('memory', { of, count }))
+  const command = [node, '--expose-gc', ...rest]
+  const line = await lastLine(narrow ? inNarrowNamespace(STANDSTILL, command) : command, load)
+  return { title, ...JSON.parse(line) }
+}
+
+export async function measureGrowth(rounds) {
+  await buildReference()
+  const skipped = await whyNoNamespace()
+  const possible = ({ narrow }) => skipped === undefined || !narrow
+  const curves = CURVES.filter(possible)
+  const sink = await openSink()
+  const shown = progress(curves.reduce((sum, { points }) => sum + points.length * rounds, 0))
+  const results = { curves: [], memory: [], skipped }
+  try {
+    for (const curve of curves) {
+      shown.begin(curve.title)
+      const nanoseconds = await measureCurve(curve, rounds, sink.address().port, shown.step)
+      const points = curve.points.map((point, at) => ({ point, nanoseconds: median(nanoseconds[at]) }))
+      results.curves.push({ title: curve.title, points })
+    }
+  } finally {
+    shown.end()
+    sink.close()
+  }
+  for (const one of MEMORY.filter(possible)) results.memory.push(await measureMemory(one))
+  return results
+}
+
+async function measureCurve(curve, rounds, sink, done) {
+  const nanoseconds = curve.points.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, point] of curve.points.entries()) {
+      const run = await measurePoint(curve, point, sink)
+      nanoseconds[at].push(run.nanoseconds / run.datagrams)
+      done()
+    }
+  }
+  return nanoseconds
+}
+
+export function tablesOfGrowth({ curves, memory, skipped }) {
+  const rows = curves.flatMap(({ title, points }) =>
+    points.map(({ point, nanoseconds }) => [
+      title,
+      point,
+      nanoseconds.toFixed(0),
+      (nanoseconds / points[0].nanoseconds).toFixed(2),
+    ]),
+  )
+  const growth = memory.filter(({ heap }) => heap !== undefined)
+  const bytes = growth.map(({ title, heap, external, resident }) => [title, heap, external, resident])
+  const received = memory.find(({ allocated }) => allocated !== undefined)
+  return [
+    table(['', 'of', 'CPU ns each', 'to the first'], rows),
+    table(['bytes of', 'heap', 'external', 'resident'], bytes),
+    `For each received byte ${(received.allocated / received.bytes).toFixed(2)} bytes of ArrayBuffers were allocated.`,
+    ...(skipped === undefined ? [] : [`Left out is what waits, which ${skipped}`]),
+  ].join('\n')
+}
