@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { ALL, OTHERS, ROWS } from './cases.mjs'
+import { measureFairness, tablesOfFairness } from './fairness.mjs'
 import { measureGrowth, tablesOfGrowth } from './growth.mjs'
 import { measureCases } from './measure.mjs'
 import { picture } from './picture.mjs'
@@ -16,8 +17,13 @@ const command = new Command('npm run bench --')
   .description('CPU time per datagram, beside C making the same system calls and beside dgram, interleaved')
   .argument('[case...]', 'only these, by name')
   .option('--all', 'every case, not only those with a target, and beside Bun, Python and Go where they are there')
-  .option('--rounds <count>', 'how often each program runs; without it 5, with --all and --growth 3', wholeNumber)
+  .option(
+    '--rounds <count>',
+    'how often each program runs; without it 5, with --all, --growth and --fairness 3',
+    wholeNumber,
+  )
   .option('--growth', 'how ours grows with batches, sockets and messages that wait, in time and memory')
+  .option('--fairness', 'latency of an echo, and of a timer and an echo beside a flooded socket')
   .option('--list', 'print the names of the cases')
   .option('--json', 'print JSON in place of tables')
   .option('--svg <file>', 'write a picture of the ratios')
@@ -38,6 +44,8 @@ if (options.list) {
   for (const { name, title, programs } of chosen()) {
     console.log(`${name.padEnd(16)}${title} (${Object.keys(programs).slice(1).join(', ')})`)
   }
+} else if (options.fairness) {
+  print(await measureFairness(options.rounds ?? 3), tablesOfFairness)
 } else if (options.growth) {
   print(await measureGrowth(options.rounds ?? 3), tablesOfGrowth)
 } else {

@@ -61,7 +61,7 @@ function start(command, cpu) {
   return child
 }
 
-export function startLoad(options) {
+function startLoad(options) {
   return start([join(binaries, 'load'), ...argumentsOf(options)], LOADING)
 }
 
@@ -69,6 +69,12 @@ async function stop(child) {
   if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
   child.kill()
   await once(child, 'exit')
+}
+
+async function linesOf(stream) {
+  const lines = []
+  for await (const line of createInterface({ input: stream })) lines.push(line)
+  return lines
 }
 
 /** The last line that a program prints; once a server has told its port, the load begins. */
@@ -83,6 +89,26 @@ export async function lastLine(command, load) {
   await stop(loading)
   if (last === '') throw new Error(`no figures from ${command.join(' ')}`)
   return last
+}
+
+/** The times of a server's answers in nanoseconds, one question at a time, and the line that it prints when it is ended. */
+export async function answers(command, questions, flood) {
+  const server = start(command, MEASURED)
+  let asking
+  let flooding
+  let told
+  for await (const line of createInterface({ input: server.stdout })) {
+    const [word, port, floodedPort] = line.split(' ')
+    if (word !== 'port') {
+      told = line
+      continue
+    }
+    if (flood !== undefined) flooding = startLoad({ port: floodedPort, ...flood })
+    asking = linesOf(startLoad({ mode: 'latency', port, ...questions }).stdout)
+    asking.finally(() => stop(server)).catch(() => {})
+  }
+  await stop(flooding)
+  return { times: (await asking).map(Number), told }
 }
 
 /** One run of a program: what it counted, and the CPU time that it took. `sink` is the port of a case of sending. */
