@@ -29,7 +29,8 @@ const recentAddresses = new Array<ParsedAddress | undefined>(RECENT)
 /** Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one. */
 export function parseAddress(text: string): ParsedAddress | undefined {
   const { length } = text
-  const place = length === 0 ? 0 : (text.charCodeAt(length - 1) * 3 + text.charCodeAt(length >> 1) + length) & (RECENT - 1)
+  const place =
+    length === 0 ? 0 : (text.charCodeAt(length - 1) * 3 + text.charCodeAt(length >> 1) + length) & (RECENT - 1)
   if (recentTexts[place] === text) return recentAddresses[place]
   const parsed = parseSeldom(text)
   if (parsed?.scope === 0) {

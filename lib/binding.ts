@@ -110,7 +110,9 @@ interface Binding {
    * `send` of the endpoint with this number, for at most slotCount views: it saves looking up what an object wraps, and
    * reading an array.
    */
-  send(endpoint: number, count: number, ...views: Uint8Array[]): number
+  readonly send: (endpoint: number, count: number, ...views: Uint8Array[]) => number
+  /** `receive` of the endpoint with this number. */
+  readonly receive: (endpoint: number, ...given: Parameters<Endpoint['receive']>) => number
   initialize(
     sendSlots: ArrayBuffer,
     sendRecords: ArrayBuffer,

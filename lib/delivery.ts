@@ -83,14 +83,15 @@ export class Delivery {
     return this.deliver()
   }
 
-  /** As the last batch lets expect. */
+  /** As the last batch lets expect: many at once where it was full, fewer from then on. */
   private changeRoom(): void {
     const { batch, room } = this
     const { length } = batch
     if (length === 0) return
     // A train that was split is as many messages; then there are few for the kernel.
     const most = Math.max(LEAST_MESSAGES, Math.min(MOST_MESSAGES, Math.floor(MOST_BYTES / batch[length - 1]!.size)))
-    const count = Math.max(LEAST_MESSAGES, Math.min(most, 2 * length))
+    const next = length >= room.count ? most : Math.max(2 * length, room.count - (room.count >> 3))
+    const count = Math.max(LEAST_MESSAGES, Math.min(most, next))
     if (count !== room.count) this.room = { ...room, count }
   }
 

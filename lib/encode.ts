@@ -17,7 +17,7 @@ import {
 import type { SendSlots } from './slots'
 import { fieldSupport } from './support'
 import type { OutgoingMessage } from './types'
-import { byteLengthOf, checkBoolean, checkData, checkIntegerOf, checkObject } from './validate'
+import { byteLengthOf, checkBoolean, checkData, checkIntegerOf, checkObject, seemsData } from './validate'
 
 /** What encoding needs to know of the socket. */
 export interface SendContext {
@@ -47,13 +47,16 @@ export interface Encoded {
   /** Raw control records by message; `withRecords`: there are any. */
   readonly records: (Uint8Array | undefined)[]
   withRecords: boolean
+  /** Whether checkViews() can still find memory that is shared; the addon refuses it, too, and can't name the message. */
+  unchecked: boolean
   /** Where each went, for its error. */
   readonly places: (Readonly<ErrorPlace> | undefined)[]
 }
 
 const MAX_BYTES = 0xffffffff
 const { maxBuffers } = binding.layout
-const { sourceNeedsWildcard, interfaceDiscardsSource, sendFlags, sendClass, sendsCongestionExperienced } = binding.kernel
+const { sourceNeedsWildcard, interfaceDiscardsSource, sendFlags, sendClass, sendsCongestionExperienced } =
+  binding.kernel
 const sendsWholeClass = sendsCongestionExperienced && (sendClass.IPv4 & sendClass.IPv6) === 0xff
 /** Nothing but the tables' fields decides what this kernel honours. */
 const sourceIsPlain = !sourceNeedsWildcard && !interfaceDiscardsSource
@@ -165,7 +168,11 @@ function encodeDestination(
   const parsed = parseAddress(host)
   if (parsed === undefined) throw invalidArgValue(nameOf(name, to, 'address'), host, 'must be an IP address')
   if (parsed.family === 6 ? context.family === 4 : context.ipv6Only) {
-    throw invalidArgValue(nameOf(name, to, 'address'), host, `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`)
+    throw invalidArgValue(
+      nameOf(name, to, 'address'),
+      host,
+      `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`,
+    )
   }
   const { sendBlockList } = context
   if (sendBlockList !== undefined && isBlocked(sendBlockList, textOf(parsed), parsed.family === 4 ? 'IPv4' : 'IPv6')) {
@@ -198,12 +205,17 @@ function partsOf(to: unknown, name: string): { address: unknown; port: unknown; 
 function encodeData(data: unknown, name: string, target: Encoded): number {
   const { views } = target
   const first = target.viewCount
+  if (seemsData(data)) {
+    target.unchecked = true
+    const bytes = byteLengthOf(data)
+    if (bytes > MAX_BYTES) throw tooLong(name, bytes)
+    views[target.viewCount++] = data
+    return bytes
+  }
   if (!Array.isArray(data)) {
     checkData(data, name)
     views[target.viewCount++] = data
-    const bytes = byteLengthOf(data)
-    if (bytes > MAX_BYTES) throw tooLong(name, bytes)
-    return bytes
+    return 0
   }
   const count = data.length
   if (count > maxBuffers) throw outOfRange(`${name}.data.length`, `<= ${String(maxBuffers)}`, count)
@@ -213,6 +225,19 @@ function encodeData(data: unknown, name: string, target: Encoded): number {
   const bytes = bytesOfViews(views, first, target.viewCount)
   if (bytes > MAX_BYTES) throw tooLong(name, bytes)
   return bytes
+}
+
+/** Checks what encode() left to be checked: the memory of the messages' data. `nameOf` gives a message's name in errors. */
+export function checkViews(target: Encoded, count: number, nameOf: (index: number) => string): void {
+  if (!target.unchecked) return
+  let view = 0
+  for (let index = 0; index < count; index++) {
+    const views = target.slots.bufferCount(index)
+    // Those of an array are checked already.
+    if (views === 1) checkData(target.views[view], nameOf(index))
+    view += views
+  }
+  target.unchecked = false
 }
 
 const tooLong = (name: string, bytes: number): Error =>

@@ -45,7 +45,8 @@ export function sendmsg(socket: SendingSocket, message: OutgoingMessage, options
   try {
     return sending(socket).sendmsg(message, options)
   } catch (error) {
-    return Promise.reject(error as Error)
+    const reason = error as Error
+    return Promise.reject(reason)
   }
 }
 

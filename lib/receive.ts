@@ -112,7 +112,8 @@ export function receiveInto(
     // A program can detach the memory of a message that it was given; nobody has seen the spare ones.
     if (chunk.memory.byteLength === 0) chunk.renew()
   }
-  const received = endpoint.receive(
+  const received = binding.receive(
+    endpoint.number,
     count,
     style.splits ? LONGEST_TRAIN : room.length, // see `shorten`
     room.controlLength,

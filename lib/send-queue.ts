@@ -1,6 +1,6 @@
 import { binding, report, Wait, type Endpoint } from './binding'
 import { MAX_RECORDS, sharedRecords } from './control'
-import { bytesOfViews, encode, type Encoded, type SendContext } from './encode'
+import { bytesOfViews, checkViews, encode, type Encoded, type SendContext } from './encode'
 import { fromTransfer, invalidState, type ErrorPlace, type SocketError } from './errors'
 import { SEND_SLOT_SIZE, SendSlots, sharedSlots } from './slots'
 import type { OutgoingMessage } from './types'
@@ -17,6 +17,7 @@ class Block implements Encoded {
   viewCount = 0
   readonly records: (Uint8Array | undefined)[] = []
   withRecords = false
+  unchecked = false
   readonly places: (Readonly<ErrorPlace> | undefined)[] = []
   count = 0
   /** Bytes of records. */
@@ -33,6 +34,7 @@ class Block implements Encoded {
     this.viewCount = 0
     if (this.withRecords) this.records.length = 0
     this.withRecords = false
+    this.unchecked = false
     this.count = 0
     this.recordSize = 0
     this.bytes = 0
@@ -126,6 +128,7 @@ const LONGEST_PAUSE = 64
 const COMPACT_AT = 1024
 /** Operations that a socket has with the kernel at a time; their data is copied, and their pages are locked. */
 const MOST_STARTED = 32
+const { send } = binding
 const { completesSends } = binding.kernel
 
 /**
@@ -181,13 +184,15 @@ export class SendQueue {
   sendOne(message: OutgoingMessage, prepare: () => void, createWaiter?: () => Waiter): number | null {
     const block = encodeOne(message, this.context)
     try {
+      // Only what goes to the kernel now can be left to the addon to refuse.
+      if (this.messages > 0 || this.context.local === undefined) checkViews(block, 1, theMessage)
       prepare()
       if (this.messages > 0) {
         if (createWaiter !== undefined) this.add(block, 0, 1, createWaiter())
         this.startMore()
         return null
       }
-      if (this.submit(block) === 1) return block.slots.sent(0)
+      if (this.submit(block, theMessage) === 1) return block.slots.sent(0)
       const status = report.status()
       const wait = report.wait()
       if (status !== 0) throw this.failure(status, 'sendmsg', block.places[0])
@@ -213,12 +218,20 @@ export class SendQueue {
     let waiter: Waiter | undefined
     let wait: number = Wait.none
     try {
+      if (blocks.length > 1 || this.messages > 0 || this.context.local === undefined) {
+        let before = 0
+        for (const block of blocks) {
+          const first = before
+          checkViews(block, block.count, (index) => elementName(first + index))
+          before += block.count
+        }
+      }
       prepare()
       for (const block of blocks) {
         if (block.count === 0) continue
         let from = 0
         if (this.messages === 0) {
-          from = this.submit(block)
+          from = this.submit(block, elementName)
           taken += from
           if (from === block.count) continue
           const status = report.status()
@@ -457,7 +470,16 @@ export class SendQueue {
   }
 
   /** How many the kernel took; where that is not all, the report says why. */
-  private submit(block: Block): number {
+  private submit(block: Block, nameOf: (index: number) => string): number {
+    try {
+      return this.submitChecked(block)
+    } catch (error) {
+      checkViews(block, block.count, nameOf)
+      throw error
+    }
+  }
+
+  private submitChecked(block: Block): number {
     if (block.slots === sharedSlots) return this.sendBlock(block)
     const saved = sharedBlockBusy ? sharedSlots.bytes.slice() : undefined
     sharedSlots.copyFrom(block.slots, block.count)
@@ -471,7 +493,7 @@ export class SendQueue {
 
   private sendBlock({ views, viewCount, records, withRecords, count }: Block): number {
     if (withRecords) loadRecords(records, count)
-    if (viewCount === 1) return binding.send(this.endpoint.number, count, views[0]!)
+    if (viewCount === 1) return send(this.endpoint.number, count, views[0]!)
     return this.sendViews(views, viewCount, count)
   }
 
@@ -481,7 +503,7 @@ export class SendQueue {
     given[0] = this.endpoint.number
     given[1] = count
     for (let index = 0; index < viewCount; index++) given[index + 2] = views[index]
-    return Reflect.apply(binding.send, undefined, given) as number
+    return Reflect.apply(send, undefined, given) as number
   }
 
   private add(block: Block, from: number, to: number, waiter: Waiter): void {
@@ -613,6 +635,7 @@ function encodeAll(messages: readonly OutgoingMessage[], context: SendContext): 
 
 /** Names of the first messages of a batch in errors: most batches are no longer. */
 const elementNames = Array.from({ length: slotCount }, (_, index) => `messages[${String(index)}]`)
+const theMessage = (): string => 'message'
 const elementName = (index: number): string => elementNames[index] ?? `messages[${String(index)}]`
 
 /** The records of a block go to the kernel in one arena: moves the message that is too much to a block of its own. */
@@ -626,6 +649,7 @@ function moveLast(from: Block, blocks: Block[]): Block {
   for (let index = 0; index < to.viewCount; index++) to.views[index] = from.views[from.viewCount + index]!
   to.records.push(...from.records.splice(last))
   to.withRecords = true
+  to.unchecked = from.unchecked
   to.places[0] = from.places[last]
   to.count = 1
   to.recordSize = to.records[0]?.byteLength ?? 0

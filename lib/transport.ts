@@ -186,7 +186,8 @@ export class Transport {
       })
       return waiting ?? Promise.resolve(sent!)
     } catch (error) {
-      return Promise.reject(error as Error)
+      const reason = error as Error
+      return Promise.reject(reason)
     }
   }
 

@@ -73,6 +73,9 @@ export function checkView(
   if (isGone(value)) throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
 }
 
+/** What checkData() says yes to, unless its memory is shared; and no to what only checkData() can tell. */
+export const seemsData = (value: unknown): value is Uint8Array => isUint8Array(value) && byteLengthOf(value) > 0
+
 /** The data of message `owner`, or view `index` of it, that can be sent: over memory of this thread alone. */
 export function checkData(value: unknown, owner: string, index?: number): asserts value is Uint8Array {
   if (isUint8Array(value) && !isShared(value) && !isGone(value)) return

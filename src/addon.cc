@@ -151,6 +151,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("kernel", DescribeKernel(env));
   exports.Set("Endpoint", Endpoint::Define(env));
   exports.Set("send", send);
+  exports.Set("receive", Napi::Function::New<Endpoint::ReceiveByNumber>(env, "receive"));
   exports.Set("initialize", Napi::Function::New<Initialize>(env, "initialize"));
   exports.Set("setMaxSegments", Napi::Function::New<SetMaxSegments>(env, "setMaxSegments"));
   exports.Set("identity", Napi::Function::New<Identity>(env, "identity"));

@@ -359,7 +359,7 @@ napi_value Endpoint::SendViews(napi_env env, napi_callback_info info) {
     Throw(env, "ERR_INVALID_ARG_VALUE", "There is no such endpoint, or there are too many views");
     return nullptr;
   }
-  if (Refuse(env, instance, Instance::kSendMemory) ||
+  if (Refuse(env, instance, Instance::kSendSlotMemory) ||
       !endpoint->ReadViews(env, count, arguments + kFirstView, given - kFirstView)) {
     return nullptr;
   }
@@ -436,6 +436,7 @@ bool Endpoint::ReadViews(napi_env env, uint32_t count, const napi_value* values,
       Throw(env, "ERR_OUT_OF_RANGE", "a slot is out of range");
       return false;
     }
+    if (slot.controlLength > 0 && Refuse(env, instance, Instance::kSendRecordMemory)) return false;
     message = {&slot, buffers.data() + used, 0, instance.send_records + slot.controlOffset};
     for (uint32_t view = 0; view < slot.bufferCount; view++) {
       message.length += BufferLength(buffers[used + view]);
@@ -512,10 +513,23 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
 // one, the large one, and what spare ones the caller has at hand (report.packed, report.largeChunk);
 // pack() packs the others once there are new chunks. They must all be packed before the next
 // receive().
-Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
-  const uint32_t count = Unsigned(info, 0);
-  const uint32_t length = Unsigned(info, 1);
-  const uint32_t control_length = Unsigned(info, 2);
+Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) { return ReceiveFrom(info, 0); }
+
+// receive(number, ...): the same on the endpoint of this number.
+Napi::Value Endpoint::ReceiveByNumber(const Napi::CallbackInfo& info) {
+  const auto& instance = *info.Env().GetInstanceData<std::shared_ptr<Instance>>();
+  Endpoint* endpoint = instance->EndpointOf(Unsigned(info, 0));
+  if (endpoint == nullptr) {
+    Throw(info.Env(), "ERR_INVALID_ARG_VALUE", "There is no such endpoint");
+    return {};
+  }
+  return endpoint->ReceiveFrom(info, 1);
+}
+
+Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argument) {
+  const uint32_t count = Unsigned(info, argument);
+  const uint32_t length = Unsigned(info, argument + 1);
+  const uint32_t control_length = Unsigned(info, argument + 2);
   if (count == 0 || count > kSlotCount || length > kMaxDatagram ||
       control_length > kReceiveControlRoom) {
     if (Refuse(info)) return {};
@@ -524,15 +538,15 @@ Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) {
   }
   // A raw socket's data comes behind a header.
   const uint32_t expected = state_.raw ? 0 : expected_;
-  const uint32_t spares = Placement::ChunksFor(count, expected);
+  const uint32_t spares = Placement::SparesFor(count, expected, Unsigned(info, argument + 7));
   Placement placement;
-  if (!ReadChunks(info, 4, spares, placement)) return {};
+  if (!ReadChunks(info, argument + 4, spares, placement)) return {};
   placement.Plan(count, expected, length);
   Wait wait = kDontWait;
   const ReceiveArea& area = instance_->receive_area;
   const Status received =
       datagram::Receive(*instance_->workspace, state_, area, placement.places(), count, length,
-                        control_length, Unsigned(info, 3) != 0, wait);
+                        control_length, Unsigned(info, argument + 3) != 0, wait);
   instance_->report->wait = wait;
   instance_->report->packed = 0;
   instance_->report->spares = static_cast<int32_t>(spares);

@@ -34,8 +34,9 @@ struct Operation {
 class Endpoint : public Napi::ObjectWrap<Endpoint> {
  public:
   static Napi::Function Define(Napi::Env env);
-  // The addon's function `send`; its data is the instance.
+  // The addon's functions `send`, whose data is the instance, and `receive`.
   static napi_value SendViews(napi_env env, napi_callback_info info);
+  static Napi::Value ReceiveByNumber(const Napi::CallbackInfo& info);
 
   explicit Endpoint(const Napi::CallbackInfo& info);
   ~Endpoint() override;
@@ -90,6 +91,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   bool Refuse(const Napi::CallbackInfo& info, uint32_t memory = Instance::kNoMemory) const;
   static bool Refuse(napi_env env, const Instance& instance, uint32_t memory);
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
+  Napi::Value ReceiveFrom(const Napi::CallbackInfo& info, size_t argument);
   bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
                   Placement& placement);
   Napi::Value PackInto(const Napi::CallbackInfo& info, Placement& placement, uint32_t first,

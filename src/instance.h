@@ -28,6 +28,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   // it. Parts are bits, in the order of initialize()'s arguments.
   static constexpr uint32_t kNoMemory = 0;
   static constexpr uint32_t kSendMemory = 0b100011;
+  static constexpr uint32_t kSendSlotMemory = 0b100001;
+  static constexpr uint32_t kSendRecordMemory = kSendMemory & ~kSendSlotMemory;
   static constexpr uint32_t kReceiveMemory = 0b111100;
   bool MemoryIsThere(uint32_t parts) const;
 

@@ -32,8 +32,8 @@ class Placement {
   uint32_t Pack(const ReceiveArea& area, uint32_t first, uint32_t count);
   // The large chunk that is filled now: 0, or 1 and up for a spare one.
   uint32_t current() const { return current_; }
-  // Chunks that so many messages of `size` bytes fill.
-  static uint32_t ChunksFor(uint32_t count, uint32_t size);
+  // Spare chunks that so many messages of `size` bytes need beside a large one with `used` bytes.
+  static uint32_t SparesFor(uint32_t count, uint32_t size, size_t used);
 
  private:
   uint8_t* Find(const ReceiveSlot& slot, Chunk*& chunk);
