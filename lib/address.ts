@@ -104,16 +104,19 @@ export const isWildcard = (address: ParsedAddress): boolean => (address.w0 | add
 export const sameAddress = (a: ParsedAddress, b: ParsedAddress): boolean =>
   a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3
 
-const textsIPv4 = new Map<number, string>()
+/** As textsIPv6 below. */
+const TEXTS = 256
+const wordsOfTexts = new Uint32Array(TEXTS)
+const textsIPv4 = new Array<string>(TEXTS).fill('0.0.0.0')
 
 /** Dotted text of an IPv4 address that stands in a word. */
 export function formatIPv4(w0: number): string {
-  const known = textsIPv4.get(w0)
-  if (known !== undefined) return known
+  const place = (w0 ^ (w0 >>> 8) ^ (w0 >>> 16) ^ (w0 >>> 24)) & (TEXTS - 1)
+  if (wordsOfTexts[place] === w0) return textsIPv4[place]!
   scratchWords[0] = w0
   const text = scratchBytes.subarray(0, 4).join('.')
-  if (textsIPv4.size >= CACHE_LIMIT) textsIPv4.clear()
-  textsIPv4.set(w0, text)
+  wordsOfTexts[place] = w0
+  textsIPv4[place] = text
   return text
 }
 

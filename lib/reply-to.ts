@@ -2,6 +2,8 @@ import type { MessageInfo, OutgoingMessage } from './types'
 import { checkObject, checkString } from './validate'
 
 const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i
+/** In front of the expression, which costs more than the rest: `f` or `F`. */
+const mayBeLinkLocal = (address: string): boolean => (address.charCodeAt(0) | 0x20) === 0x66
 
 /**
  * Where to answer a datagram, and where from: spread it into the answer. `source` is left out when the datagram was
@@ -16,6 +18,6 @@ export function replyTo(
   const reply: Pick<OutgoingMessage, 'address' | 'port' | 'source' | 'interface'> = { address }
   if (port !== 0) reply.port = port
   if (destination !== undefined && (cast === undefined || cast === 'unicast')) reply.source = destination
-  if (info.interface !== undefined && LINK_LOCAL.test(address)) reply.interface = info.interface
+  if (info.interface !== undefined && mayBeLinkLocal(address) && LINK_LOCAL.test(address)) reply.interface = info.interface
   return reply
 }
