@@ -70,7 +70,7 @@ export const ROWS = [
   ),
   sending('trains', 'segmentSize trains of 64 kB', 'trySendmsg', TRAINS, {
     targets: { c: 1.05, dgram: 0.16 },
-    count: 600_000,
+    count: 1_200_000,
     dgram: { payload: PAYLOAD },
   }),
   receiving('message', "'message' events", 'message', {}, { targets: { c: 1.6, dgram: 0.5 } }),
@@ -83,7 +83,7 @@ export const ROWS = [
     {
       targets: { c: 1.2, dgram: 0.1 },
       load: TRAIN_LOAD,
-      count: 600_000,
+      count: 1_200_000,
     },
   ),
   receiving(
@@ -94,7 +94,7 @@ export const ROWS = [
     {
       targets: { c: 4, dgram: 0.1 },
       load: TRAIN_LOAD,
-      count: 600_000,
+      count: 1_200_000,
     },
   ),
   {
@@ -141,7 +141,7 @@ export const OTHERS = [
     { coalesce: 1, whole: 0 },
     {
       load: TRAIN_LOAD,
-      count: 600_000,
+      count: 1_200_000,
     },
   ),
   sharing(1),

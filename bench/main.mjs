@@ -31,7 +31,7 @@ const command = new Command('npm run bench --')
 const options = command.opts()
 
 function chosen() {
-  // Who names a case need not say --all, which is about the peers then.
+  // A case that is named is found without --all; with it, the peers run too.
   const cases = options.all || options.list ? ALL : command.args.length === 0 ? ROWS : [...ROWS, ...OTHERS]
   const unknown = command.args.find((name) => !cases.some((one) => one.name === name))
   if (unknown !== undefined) command.error(`There is no case ${unknown}; --list has them.`)
