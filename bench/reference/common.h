@@ -152,7 +152,8 @@ struct Slots {
 static inline struct Slots* NewSlots(int count) {
   struct Slots* slots = calloc(1, sizeof *slots);
   for (int index = 0; index < count; index++) {
-    slots->pieces[index] = (struct iovec){malloc(kLongest), kLongest};
+    // Not all at the same place in their pages, or they would share a few sets of the cache.
+    slots->pieces[index] = (struct iovec){malloc(kLongest + 1088), kLongest};
     slots->headers[index].msg_hdr = (struct msghdr){.msg_name = &slots->names[index],
                                                     .msg_iov = &slots->pieces[index],
                                                     .msg_iovlen = 1,

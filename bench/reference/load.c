@@ -102,6 +102,7 @@ static void Latency(int argc, char** argv, struct sockaddr_in destination) {
 }
 
 int main(int argc, char** argv) {
+  memset(data, 1, sizeof data);
   end = Now() + Number(argc, argv, "seconds", 60) * 1000000000LL;
   const struct sockaddr_in destination =
       Loopback(Text(argc, argv, "address", "127.0.0.1"), (int)Number(argc, argv, "port", 0));

@@ -15,7 +15,7 @@ const connected = number('connected', 0) === 1
 
 /** A payload of its own for each message, as programs have it. */
 function data() {
-  const whole = Buffer.alloc(payload)
+  const whole = Buffer.alloc(payload, 1)
   if (buffers === 1) return whole
   const part = Math.floor(payload / buffers)
   return Array.from({ length: buffers }, (_, index) =>
