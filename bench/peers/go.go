@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -56,7 +57,7 @@ func send() {
 	control := &ipv4.ControlMessage{Src: net.ParseIP("127.0.0.2")}
 	messages := make([]ipv4.Message, number("batch", 1))
 	for index := range messages {
-		messages[index] = ipv4.Message{Buffers: [][]byte{make([]byte, payload)}, OOB: control.Marshal(), Addr: to}
+		messages[index] = ipv4.Message{Buffers: [][]byte{bytes.Repeat([]byte{1}, payload)}, OOB: control.Marshal(), Addr: to}
 	}
 	start := cpuTime()
 	sent := 0

@@ -32,7 +32,7 @@ def bound(address):
 
 def send():
     made = bound("0.0.0.0")
-    data = bytearray(number("payload", 1200))
+    data = bytearray(b"\x01" * number("payload", 1200))
     to = ("127.0.0.1", number("port", 0))
     source = PKTINFO.pack(0, socket.inet_aton("127.0.0.2"), bytes(4))
     control = [(socket.IPPROTO_IP, IP_PKTINFO, source), (socket.IPPROTO_IP, socket.IP_TOS, struct.pack("=i", 1))]

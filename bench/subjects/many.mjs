@@ -11,7 +11,7 @@ async function open(options) {
 }
 
 function send(sockets) {
-  const data = Buffer.alloc(1200)
+  const data = Buffer.alloc(1200, 1)
   const port = number('port', 0)
   const loop = (wanted) => {
     for (let sent = 0; sent < wanted; sent++) {
