@@ -20,13 +20,13 @@ function sending(name, title, call, options, { targets, count = 120_000, dgram =
 }
 
 /** A case of receiving: `by` is ours; C is epoll and recvmmsg. */
-function receiving(name, title, by, options, { targets, load = {}, count = 120_000, dgram = true } = {}) {
+function receiving(name, title, by, options, { targets, load = {}, count = 200_000, dgram = true } = {}) {
   const programs = {
     sendmsg: js('receive', { with: 'sendmsg', by, ...options }),
     c: c('receive', { batch: RECEIVED, ...options }),
   }
   // It knows no trains: the kernel splits them for it.
-  if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message', count: 100_000 })
+  if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message', count: 60_000 })
   return {
     name,
     title,

@@ -15,6 +15,11 @@ const binaries = join(here, '..', '.cache', 'bench')
 /** What is measured runs on the first processor, the load on the last one. */
 const MEASURED = '0'
 const LOADING = String(availableParallelism() - 1)
+/**
+ * Under a flood the load runs there, too, and what is measured waits until it has had its turn (SCHED_BATCH, sched(7)):
+ * each finds the same full buffer, and pays for messages, not for how often it was woken.
+ */
+const PATIENT = ['chrt', '--batch', '0']
 /** Seconds that any program runs at most. */
 const LONGEST = 60
 
@@ -52,8 +57,8 @@ export function commandOf({ run: how, file, options }, peers) {
 }
 
 /** Ends by itself, also when nobody is left to end it. */
-function start(command, cpu) {
-  const limited = ['--foreground', String(LONGEST), 'taskset', '-c', cpu, ...command]
+function start(command, cpu, policy = []) {
+  const limited = ['--foreground', String(LONGEST), 'taskset', '-c', cpu, ...policy, ...command]
   const child = spawn('timeout', limited, { stdio: ['ignore', 'pipe', 'inherit'] })
   child.on('error', (error) => {
     throw error
@@ -61,8 +66,8 @@ function start(command, cpu) {
   return child
 }
 
-function startLoad(options) {
-  return start([join(binaries, 'load'), ...argumentsOf(options)], LOADING)
+function startLoad(options, cpu = LOADING) {
+  return start([join(binaries, 'load'), ...argumentsOf(options)], cpu)
 }
 
 async function stop(child) {
@@ -81,9 +86,10 @@ async function linesOf(stream) {
 export async function lastLine(command, load) {
   let loading
   let last = ''
-  for await (const line of createInterface({ input: start(command, MEASURED).stdout })) {
+  const measured = start(command, MEASURED, load.mode === 'flood' ? PATIENT : [])
+  for await (const line of createInterface({ input: measured.stdout })) {
     const [word, port] = line.split(' ')
-    if (word === 'port') loading = startLoad({ port, ...load })
+    if (word === 'port') loading = startLoad({ port, ...load }, MEASURED)
     else last = line
   }
   await stop(loading)
@@ -114,7 +120,7 @@ export async function answers(command, questions, flood) {
 /** One run of a program: what it counted, and the CPU time that it took. `sink` is the port of a case of sending. */
 export async function measure({ count, load }, program, { sink, peers }) {
   const options = { count, ...program.options }
-  const where = load === undefined ? { port: sink } : { warm: options.count / 4 }
+  const where = load === undefined ? { port: sink } : { warm: options.count / 2 }
   const command = commandOf({ ...program, options: { ...where, ...options } }, peers)
   const [datagrams, nanoseconds] = (await lastLine(command, { ...load, ...program.load })).split(' ').map(Number)
   if (!(datagrams > 0)) throw new Error(`nothing was measured by ${command.join(' ')}`)
