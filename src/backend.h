@@ -140,7 +140,8 @@ SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage
 // address and what control data tells; leaves finding a place in a chunk to the caller. For raw
 // sockets the IP header is left in front, and slot.offset says how long it is.
 Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
-               const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length, bool want_records, Wait& wait);
+               const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length,
+               bool want_records, Wait& wait);
 
 // Readiness. Watching a descriptor that somebody else owns needs a second one of our own
 // (libuv refuses to watch a descriptor twice, and the owner may close and reuse its number).

@@ -510,9 +510,9 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
 
 // receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed, spares):
 // returns how many came, or a negative status. As many as fit are packed into the chunks: the small
-// one, the large one, and what spare ones the caller has at hand (report.packed, report.largeChunk);
-// pack() packs the others once there are new chunks. They must all be packed before the next
-// receive().
+// one, the large one, and what spare ones the caller has at hand (report.packed,
+// report.largeChunk); pack() packs the others once there are new chunks. They must all be packed
+// before the next receive().
 Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) { return ReceiveFrom(info, 0); }
 
 // receive(number, ...): the same on the endpoint of this number.
@@ -572,8 +572,8 @@ Napi::Value Endpoint::Pack(const Napi::CallbackInfo& info) {
   return PackInto(info, placement, first, count);
 }
 
-// (small, smallUsed, large, largeUsed, spares) from `argument` on; false, with an exception pending,
-// when they are not that.
+// (small, smallUsed, large, largeUsed, spares) from `argument` on; false, with an exception
+// pending, when they are not that.
 bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
                           Placement& placement) {
   const napi_env env = info.Env();
@@ -589,9 +589,9 @@ bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint3
     }
   }
   if (Refuse(info, Instance::kReceiveMemory)) return false;
-  bool read = ReadView(env, info[argument], &placement.small.data, &placement.small.capacity) &&
-              ReadView(env, info[argument + 2], &placement.large[0].data,
-                       &placement.large[0].capacity);
+  bool read =
+      ReadView(env, info[argument], &placement.small.data, &placement.small.capacity) &&
+      ReadView(env, info[argument + 2], &placement.large[0].data, &placement.large[0].capacity);
   placement.small.used = Unsigned(info, argument + 1);
   placement.large[0].used = Unsigned(info, argument + 3);
   for (uint32_t index = 0; index < count && read; index++) {

@@ -27,8 +27,8 @@ void Prepare(Workspace& workspace, const ReceiveArea& area, const DirectPlaces& 
   }
   const size_t control_room = kControlCanBeCut ? control_length : kReceiveControlRoom;
   SetMessage(workspace.headers[index], &workspace.names[index].any, sizeof workspace.names[index],
-             pieces, count,
-             control_room == 0 ? nullptr : ControlRoom(workspace, index), control_room);
+             pieces, count, control_room == 0 ? nullptr : ControlRoom(workspace, index),
+             control_room);
 }
 
 // Raw IPv4 sockets deliver the IP header (raw(7)); its length is in its first byte (RFC 791, 3.1).
@@ -74,8 +74,8 @@ void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea&
 }  // namespace
 
 Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
-               const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length, bool want_records,
-               Wait& wait) {
+               const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length,
+               bool want_records, Wait& wait) {
   wait = kDontWait;
   // The caller's length is for data: an IP header needs room of its own.
   const size_t room = state.raw ? kMaxDatagram : length;

@@ -70,25 +70,25 @@ enum Present : uint8_t {
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")                        \
   X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")
 
-#define SENDMSG_RECEIVE_SLOT(X)                                                    \
-  X(int64_t, timestamp, , "ns since the epoch")                                    \
-  X(uint32_t, addressScope, , "IPv6 scope id")                                     \
-  X(uint32_t, interfaceIndex, , "")                                                \
-  X(uint32_t, size, , "bytes of data")                                             \
-  X(uint32_t, offset, , "where the data starts in its chunk")                      \
-  X(uint32_t, controlOffset, , "raw control records in the receive control arena") \
-  X(uint32_t, controlLength, , "")                                                 \
-  X(uint32_t, segmentSize, , "0: not a train")                                     \
-  X(uint16_t, port, , "host order")                                                \
-  X(uint8_t, family, , "Family of address, after un-mapping; 0: none")             \
-  X(uint8_t, destinationFamily, , "0: not known")                                  \
-  X(uint8_t, cast, , "Cast")                                                       \
-  X(uint8_t, trafficClass, , "")                                                   \
-  X(uint8_t, hopLimit, , "")                                                       \
-  X(uint8_t, present, , "Present bits")                                            \
-  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one, 2: a spare")  \
-  X(uint8_t, reserved, [3], "")                                                    \
-  X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                           \
+#define SENDMSG_RECEIVE_SLOT(X)                                                        \
+  X(int64_t, timestamp, , "ns since the epoch")                                        \
+  X(uint32_t, addressScope, , "IPv6 scope id")                                         \
+  X(uint32_t, interfaceIndex, , "")                                                    \
+  X(uint32_t, size, , "bytes of data")                                                 \
+  X(uint32_t, offset, , "where the data starts in its chunk")                          \
+  X(uint32_t, controlOffset, , "raw control records in the receive control arena")     \
+  X(uint32_t, controlLength, , "")                                                     \
+  X(uint32_t, segmentSize, , "0: not a train")                                         \
+  X(uint16_t, port, , "host order")                                                    \
+  X(uint8_t, family, , "Family of address, after un-mapping; 0: none")                 \
+  X(uint8_t, destinationFamily, , "0: not known")                                      \
+  X(uint8_t, cast, , "Cast")                                                           \
+  X(uint8_t, trafficClass, , "")                                                       \
+  X(uint8_t, hopLimit, , "")                                                           \
+  X(uint8_t, present, , "Present bits")                                                \
+  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one, 2: a spare") \
+  X(uint8_t, reserved, [3], "")                                                        \
+  X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                               \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
 
 // What became of a datagram that was sent (ip(7), IP_RECVERR).
@@ -115,7 +115,7 @@ enum Present : uint8_t {
   X(int32_t, wait, , "Wait: what to wait for before the next attempt")                    \
   X(int32_t, packed, , "received messages that have found their place in a chunk")        \
   X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                   \
-  X(int32_t, largeUsed, , "bytes used of the large chunk that is filled now")            \
+  X(int32_t, largeUsed, , "bytes used of the large chunk that is filled now")             \
   X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")               \
   X(int32_t, spares, , "spare chunks that the next call on this socket could use")
 
