@@ -18,6 +18,7 @@ export function replyTo(
   const reply: Pick<OutgoingMessage, 'address' | 'port' | 'source' | 'interface'> = { address }
   if (port !== 0) reply.port = port
   if (destination !== undefined && (cast === undefined || cast === 'unicast')) reply.source = destination
-  if (info.interface !== undefined && mayBeLinkLocal(address) && LINK_LOCAL.test(address)) reply.interface = info.interface
+  if (info.interface !== undefined && mayBeLinkLocal(address) && LINK_LOCAL.test(address))
+    reply.interface = info.interface
   return reply
 }

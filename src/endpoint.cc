@@ -124,7 +124,9 @@ Endpoint::Endpoint(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Endpoint>(info),
       instance_(*info.Env().GetInstanceData<std::shared_ptr<Instance>>()) {
   number_ = instance_->Register(this);
-  info.This().As<Napi::Object>().Set("number", number_);
+  // Not by assignment: that would call a setter of a subclass.
+  info.This().As<Napi::Object>().DefineProperty(
+      Napi::PropertyDescriptor::Value("number", Napi::Number::New(info.Env(), number_)));
 }
 
 Endpoint::~Endpoint() {

@@ -5,7 +5,7 @@
 namespace datagram {
 namespace {
 
-constexpr size_t kChunk = 64 * 1024;
+constexpr size_t kChunk = 65536;
 
 size_t Aligned(size_t size) { return (size + 7) & ~static_cast<size_t>(7); }
 

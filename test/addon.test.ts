@@ -165,6 +165,37 @@ t.test('methods of what is no endpoint', async (t) => {
   t.equal(new (Sub as Any)().open(4, 0, 0), 0)
 })
 
+t.test('send and receive by number', async (t) => {
+  const { addon, memory } = initialized()
+  const { sender, receiver } = openConnected(addon, (endpoint) => {
+    endpoint.localAddress()
+    return new DataView(memory[2]!).getUint16(addon.layout.receive.port, true)
+  })
+  new DataView(memory[0]!).setUint32(addon.layout.send.bufferCount, 1, true)
+  const chunk = new Uint8Array(70_000)
+  const data = new Uint8Array(100).fill(7)
+  const nowhere = { code: 'ERR_INVALID_ARG_VALUE' }
+  t.equal(addon.send(sender.number, 1, data), 1)
+  t.ok(receiver.waitReadable(5000))
+  t.equal(addon.receive(receiver.number, 8, 100, 0, 0, chunk, 0, new Uint8Array(0), 0, []), 1)
+  t.same(chunk.subarray(0, 101), new Uint8Array([...data, 0]))
+  for (const odd of oddities) {
+    for (const given of [[odd], [sender.number, odd], [sender.number, 1, odd], [odd, odd, odd]]) {
+      t.throws(() => addon.send(...given), `send ${typeof odd}`)
+    }
+    const spares = [odd, [odd, odd], new Proxy([chunk], {})]
+    for (const spare of spares) addon.receive(receiver.number, 64, 65_535, 0, 0, chunk, 0, chunk, 0, spare)
+  }
+  t.throws(() => addon.send(4711, 1, data), nowhere)
+  t.throws(() => addon.receive(4711, 1, 9, 0, 0, chunk, 0, chunk, 0), nowhere)
+  t.throws(() => addon.send(sender.number, 1, ...new Array(65).fill(data)), nowhere, 'more views than slots')
+  t.throws(() => {
+    sender.number = receiver.number
+  }, TypeError)
+  for (const endpoint of [sender, receiver]) endpoint.close()
+  t.ok(addon.receive(receiver.number, 1, 9, 0, 0, chunk, 0, chunk, 0) < 0, 'closed')
+})
+
 t.test('before initialize(), and with what it refuses', async (t) => {
   const addon = freshAddon()
   const endpoint = new addon.Endpoint()

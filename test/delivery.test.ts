@@ -27,6 +27,45 @@ async function until(done: () => boolean): Promise<void> {
   for (let round = 0; round < 1000 && !done(); round++) await timers.setTimeout(5)
 }
 
+t.test('messages of all sizes in one batch, all kept', async (t) => {
+  // The sizes before say where the next ones are received: same ones, then longer, shorter, empty and mixed ones.
+  const sizes = [
+    ...new Array<number>(200).fill(1200),
+    ...[0, 1, 511, 512, 513, 1199, 1200, 1201, 9000, 60_000, 65_507, 64, 1200, 1200, 60_000, 8],
+    ...new Array<number>(80).fill(0).map((_, at) => (at * 7919) % 3000),
+    ...new Array<number>(20).fill(64_800),
+    ...new Array<number>(64).fill(0).map((_, at) => (at % 2 === 0 ? 1200 : 40)),
+  ]
+  const contentOf = (index: number): Buffer => Buffer.alloc(sizes[index]!, `${String(index)} `)
+  for (const pull of [false, true]) {
+    const socket = await bound(t, { type: 'udp4', pull, recvBufferSize: 4 << 20 })
+    const sender = await bound(t, { type: 'udp4' })
+    const to = { address: '127.0.0.1', port: socket.address().port }
+    const kept: Message[] = []
+    if (!pull) socket.on('messages', (messages) => kept.push(...messages))
+    let sent = 0
+    while (sent < sizes.length) {
+      // As many as the receive buffer has room for.
+      let room = 200_000
+      let end = sent
+      while (end < sizes.length && (end === sent || room >= sizes[end]!)) room -= sizes[end++]! + 1000
+      const batch = Array.from({ length: end - sent }, (_, at) => ({ data: contentOf(sent + at), ...to }))
+      t.equal(await sender.sendmmsg(batch), batch.length)
+      sent = end
+      while (pull && kept.length < sent) kept.push(...(await socket.recvmmsg({ count: 64, timeout: 10_000 })))
+      await until(() => kept.length === sent)
+    }
+    // Loopback can change their order between processors.
+    const waiting = new Map(sizes.map((_, index) => [index, contentOf(index)]))
+    for (const { data, size } of kept) {
+      const index = [...waiting].find(([, content]) => content.equals(data))?.[0]
+      if (index === undefined) t.fail('data that nobody sent', { size, head: data.toString('latin1', 0, 20) })
+      else waiting.delete(index)
+    }
+    t.same([...waiting.keys()], [], 'all arrived as they were sent, and nothing was written over what is kept')
+  }
+})
+
 t.test("'messages' and 'message', both", async (t) => {
   const socket = await bound(t, { type: 'udp4' })
   const events: (string | number)[] = []
