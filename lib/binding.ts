@@ -59,7 +59,7 @@ export interface Endpoint {
     smallUsed: number,
     large: Uint8Array,
     largeUsed: number,
-    /** Large chunks that are empty, for what `large` has no room for; report.spares tells how many are of use. */
+    /** Large chunks that are empty, for what `large` has no room for: mostSpareChunks are of use. */
     spares?: readonly Uint8Array[],
   ): number
   /**
@@ -91,6 +91,7 @@ interface Binding {
     readonly recordStride: number
     readonly receiveControlRoom: number
     readonly maxBuffers: number
+    readonly mostSpareChunks: number
   }
   readonly kernel: {
     readonly send: FieldMasks
@@ -177,7 +178,6 @@ const packedIndex = offsetOf(layout.report, 'packed') >> 2
 const smallUsedIndex = offsetOf(layout.report, 'smallUsed') >> 2
 const largeUsedIndex = offsetOf(layout.report, 'largeUsed') >> 2
 const largeChunkIndex = offsetOf(layout.report, 'largeChunk') >> 2
-const sparesIndex = offsetOf(layout.report, 'spares') >> 2
 
 /** What a call tells beside its return value. */
 export const report = {
@@ -187,7 +187,6 @@ export const report = {
   smallUsed: (): number => reportWords[smallUsedIndex]!,
   largeUsed: (): number => reportWords[largeUsedIndex]!,
   largeChunk: (): number => reportWords[largeChunkIndex]!,
-  spares: (): number => reportWords[sparesIndex]!,
 }
 
 /** src/slot.h: Field. */

@@ -7,7 +7,7 @@ import { WHOLE_ROOM, type Room } from './validate'
 
 /** Received in one turn of the loop at most, so that one socket starves nobody: messages, and bytes about. */
 const MOST_MESSAGES = 64
-const MOST_BYTES = 1 << 20
+const MOST_BYTES = 1 << 18
 /** To ask for more than there is costs, too. */
 const LEAST_MESSAGES = 8
 const NOTHING: readonly Message[] = []
@@ -88,10 +88,13 @@ export class Delivery {
     const { batch, room } = this
     const { length } = batch
     if (length === 0) return
-    // A train that was split is as many messages; then there are few for the kernel.
-    const most = Math.max(LEAST_MESSAGES, Math.min(MOST_MESSAGES, Math.floor(MOST_BYTES / batch[length - 1]!.size)))
-    const next = length >= room.count ? most : Math.max(2 * length, room.count - (room.count >> 3))
-    const count = Math.max(LEAST_MESSAGES, Math.min(most, next))
+    const { size } = batch[length - 1]!
+    // A train that was split is as many messages, of one that the kernel was asked for.
+    const bytesOfEach = Math.max(1, size, (size * length) / room.count)
+    const most = Math.max(1, Math.min(MOST_MESSAGES, Math.floor(MOST_BYTES / bytesOfEach)))
+    const next =
+      length >= room.count ? MOST_MESSAGES : Math.max(LEAST_MESSAGES, 2 * length, room.count - (room.count >> 3))
+    const count = Math.min(most, next)
     if (count !== room.count) this.room = { ...room, count }
   }
 

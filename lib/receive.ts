@@ -14,6 +14,8 @@ const SMALL_MESSAGE = 512
 /** Bytes of the longest train that a kernel makes of datagrams. */
 const LONGEST_TRAIN = 65535
 
+const { slotCount, mostSpareChunks } = binding.layout
+
 const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
 
 /** What the kernel told of the message in one receive slot, and its data. All messages have the same shape. */
@@ -124,7 +126,7 @@ export function receiveInto(
   room: Room,
   style: ReceiveStyle,
 ): number {
-  const count = Math.min(most, binding.layout.slotCount)
+  const count = Math.min(most, slotCount)
   for (const chunk of chunks) {
     // A program can detach the memory of a message that it was given; nobody has seen the spare ones.
     if (chunk.memory.byteLength === 0) chunk.renew()
@@ -142,7 +144,6 @@ export function receiveInto(
     spares,
   )
   if (received <= 0) return received
-  const wanted = report.spares()
   let first = 0
   for (;;) {
     const packed = report.packed()
@@ -159,7 +160,8 @@ export function receiveInto(
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
   }
-  while (spares.length < wanted) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
+  // All of them, once large messages come: so much a thread holds, however they come.
+  while (large.used > 0 && spares.length < mostSpareChunks) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
   return received
 }
 

@@ -147,6 +147,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   layout.Set("recordStride", kRecordStride);
   layout.Set("receiveControlRoom", kReceiveControlRoom);
   layout.Set("maxBuffers", kMaxBuffers);
+  layout.Set("mostSpareChunks", kMostSpareChunks);
   exports.Set("layout", layout);
   exports.Set("kernel", DescribeKernel(env));
   exports.Set("Endpoint", Endpoint::Define(env));

@@ -551,7 +551,6 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
                         control_length, Unsigned(info, argument + 3) != 0, wait);
   instance_->report->wait = wait;
   instance_->report->packed = 0;
-  instance_->report->spares = static_cast<int32_t>(spares);
   if (received <= 0) return Number(info, received);
   uint32_t longest = 0;
   for (Status index = 0; index < received; index++) {

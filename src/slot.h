@@ -116,8 +116,7 @@ enum Present : uint8_t {
   X(int32_t, packed, , "received messages that have found their place in a chunk")        \
   X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                   \
   X(int32_t, largeUsed, , "bytes used of the large chunk that is filled now")             \
-  X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")               \
-  X(int32_t, spares, , "spare chunks that the next call on this socket could use")
+  X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")
 
 #define SENDMSG_MEMBER(type, name, array, meaning) type name array;
 struct SendSlot {
@@ -176,7 +175,7 @@ constexpr uint32_t kMaxDatagram = 65535;
 constexpr uint32_t kReceiveStride = 65536 + 1088;
 // Records take up to twice the room of the control messages that they are copied from.
 constexpr uint32_t kRecordStride = 2 * kReceiveControlRoom;
-constexpr uint32_t kMostSpareChunks = 16;
+constexpr uint32_t kMostSpareChunks = 4;
 constexpr uint32_t kSmallMessage = 512;  // below this a message goes to the small chunk
 
 }  // namespace datagram
