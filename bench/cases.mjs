@@ -20,13 +20,13 @@ function sending(name, title, call, options, { targets, count = 120_000, dgram =
 }
 
 /** A case of receiving: `by` is ours; C is epoll and recvmmsg. */
-function receiving(name, title, by, options, { targets, load = {}, count = 200_000, dgram = true } = {}) {
+function receiving(name, title, by, options, { targets, load = {}, count = 120_000, dgram = true } = {}) {
   const programs = {
     sendmsg: js('receive', { with: 'sendmsg', by, ...options }),
     c: c('receive', { batch: RECEIVED, ...options }),
   }
   // It knows no trains: the kernel splits them for it.
-  if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message', count: 60_000 })
+  if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message', count: 40_000 })
   return {
     name,
     title,
@@ -70,7 +70,7 @@ export const ROWS = [
   ),
   sending('trains', 'segmentSize trains of 64 kB', 'trySendmsg', TRAINS, {
     targets: { c: 1.05, dgram: 0.16 },
-    count: 1_200_000,
+    count: 600_000,
     dgram: { payload: PAYLOAD },
   }),
   receiving('message', "'message' events", 'message', {}, { targets: { c: 1.6, dgram: 0.5 } }),
@@ -83,7 +83,7 @@ export const ROWS = [
     {
       targets: { c: 1.2, dgram: 0.1 },
       load: TRAIN_LOAD,
-      count: 1_200_000,
+      count: 600_000,
     },
   ),
   receiving(
@@ -94,7 +94,7 @@ export const ROWS = [
     {
       targets: { c: 4, dgram: 0.1 },
       load: TRAIN_LOAD,
-      count: 1_200_000,
+      count: 600_000,
     },
   ),
   {
@@ -141,7 +141,7 @@ export const OTHERS = [
     { coalesce: 1, whole: 0 },
     {
       load: TRAIN_LOAD,
-      count: 1_200_000,
+      count: 600_000,
     },
   ),
   sharing(1),
