@@ -71,6 +71,11 @@ export interface Endpoint {
   pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
   watch(events: number): number
   setHold(hold: number): number
+  /**
+   * Once: from now on `owner` is called in the async context of this call, which has `type` and is there for async_hooks
+   * as `resource` while the caller keeps that.
+   */
+  setContext(resource: object, type: string): void
   family(): number
   raw(): number
   descriptor(): number

@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import { readErrors, type DatagramError } from './datagram-error'
 import type { Transport } from './transport'
@@ -22,7 +21,7 @@ export class Delivery {
   private batch = NOTHING
   private next = 0
   private errors: DatagramError[] = []
-  private readonly resource = new AsyncResource('DATAGRAMSOCKET')
+  private readonly resource = {}
   private stopped = false
   /** Messages to ask for. */
   private room: Room = { ...WHOLE_ROOM, count: LEAST_MESSAGES }
@@ -31,23 +30,21 @@ export class Delivery {
     private readonly socket: EventEmitter,
     private readonly transport: Transport,
   ) {
-    transport.onMore = () => this.resource.runInAsyncScope(() => this.goOn())
+    transport.endpoint.setContext(this.resource, 'DATAGRAMSOCKET')
+    transport.onMore = () => this.goOn()
   }
 
   /** From now on what comes is read, one batch in a turn. */
   start(): void {
-    const { transport, resource } = this
-    transport.onReadable = () => resource.runInAsyncScope(() => this.receive())
+    this.transport.onReadable = () => this.receive()
   }
 
   /** From now on errors of earlier datagrams are told, also of a socket that is pulled from. */
   startErrors(): void {
-    const { transport, resource } = this
+    const { transport } = this
     transport.onErrors = () => {
       this.errors.push(...readErrors(transport.endpoint, MOST_ERRORS))
-      resource.runInAsyncScope(() => {
-        this.tellErrors()
-      })
+      this.tellErrors()
     }
   }
 

@@ -113,6 +113,7 @@ Napi::Function Endpoint::Define(Napi::Env env) {
                          InstanceMethod<&Endpoint::ReceiveErrors>("receiveErrors"),
                          InstanceMethod<&Endpoint::Watch>("watch"),
                          InstanceMethod<&Endpoint::SetHold>("setHold"),
+                         InstanceMethod<&Endpoint::SetContext>("setContext"),
                          InstanceMethod<&Endpoint::Family>("family"),
                          InstanceMethod<&Endpoint::Raw>("raw"),
                          InstanceMethod<&Endpoint::DescriptorNumber>("descriptor"),
@@ -133,6 +134,7 @@ Endpoint::~Endpoint() {
   Shut();
   for (const auto& [number, operation] : operations_) operation->endpoint = nullptr;
   instance_->Unregister(number_);
+  if (context_ != nullptr) napi_async_destroy(instance_->env, context_);
 }
 
 bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) const {
@@ -501,7 +503,7 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
     napi_value value = nullptr;
     if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
       if (endpoint->operations_.empty()) endpoint->Unref();
-      instance->Settle(value, operation->number, status, sent);
+      instance->Settle(endpoint->context_, value, operation->number, status, sent);
     }
     napi_close_handle_scope(instance->env, scope);
   }
@@ -674,6 +676,22 @@ Napi::Value Endpoint::SetHold(const Napi::CallbackInfo& info) {
   return Number(info, 0);
 }
 
+// setContext(resource, type): from now on what this endpoint calls runs in the async context of
+// this call (napi_async_init); `resource` stands for it while the caller keeps it. Once only:
+// the context may be in use.
+Napi::Value Endpoint::SetContext(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  const napi_env env = info.Env();
+  if (context_ != nullptr) {
+    Throw(env, "ERR_INVALID_STATE", "The endpoint has a context");
+  } else if (!info[0].IsObject() || !info[1].IsString()) {
+    Throw(env, "ERR_INVALID_ARG_TYPE", "a context is of an object and a string");
+  } else {
+    napi_async_init(env, info[0], info[1], &context_);
+  }
+  return {};
+}
+
 Status Endpoint::StartWatching(int events) {
   if (descriptor_ == kInvalidDescriptor) return UV_EBADF;
   if (watcher_ == nullptr) {
@@ -752,9 +770,11 @@ void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
   if (napi_open_handle_scope(instance->env, &scope) != napi_ok) return;
   napi_value value = nullptr;
   if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
+    // `value` keeps the endpoint, and that its context.
+    const napi_async_context context = endpoint->context_;
     // Each is a callback of its own: between them run ticks and promises, as between dgram's.
-    bool more = instance->Dispatch(value, status, events);
-    while (more && !instance->ending) more = instance->Dispatch(value, 0, 0);
+    bool more = instance->Dispatch(context, value, status, events);
+    while (more && !instance->ending) more = instance->Dispatch(context, value, 0, 0);
   }
   napi_close_handle_scope(instance->env, scope);
 }

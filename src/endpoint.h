@@ -70,6 +70,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value ReceiveErrors(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetHold(const Napi::CallbackInfo& info);
+  Napi::Value SetContext(const Napi::CallbackInfo& info);
   Napi::Value Family(const Napi::CallbackInfo& info);
   Napi::Value Raw(const Napi::CallbackInfo& info);
   Napi::Value DescriptorNumber(const Napi::CallbackInfo& info);
@@ -104,6 +105,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   Watcher* watcher_ = nullptr;
   std::unordered_map<uint32_t, Operation*> operations_;
+  napi_async_context context_ = nullptr;
   bool watching_ = false;
   bool hold_ = true;  // watching keeps the event loop alive
 };

@@ -33,10 +33,12 @@ class Instance : public std::enable_shared_from_this<Instance> {
   static constexpr uint32_t kReceiveMemory = 0b111100;
   bool MemoryIsThere(uint32_t parts) const;
 
-  // Calls dispatch(endpoint, status, events) in the loop's turn: whether it is to be called again.
-  bool Dispatch(napi_value endpoint, int status, int events);
+  // Calls dispatch(endpoint, status, events) in the loop's turn, in an async context or none:
+  // whether it is to be called again.
+  bool Dispatch(napi_async_context context, napi_value endpoint, int status, int events);
   // Calls settle(endpoint, operation, status, sent) for a send that has completed.
-  void Settle(napi_value endpoint, uint32_t operation, Status status, uint32_t sent);
+  void Settle(napi_async_context context, napi_value endpoint, uint32_t operation, Status status,
+              uint32_t sent);
 
   // Keeps the environment's end waiting until every handle is closed (napi_add_async_cleanup_hook).
   void HandleOpened() { open_handles_++; }
@@ -63,8 +65,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::vector<OutgoingMessage> messages;
 
  private:
-  bool Call(napi_ref reference, napi_value endpoint, const napi_value* arguments,
-            size_t count) const;
+  bool Call(napi_async_context context, napi_ref reference, napi_value endpoint,
+            const napi_value* arguments, size_t count) const;
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
 
   static constexpr size_t kMemoryCount = 6;

@@ -98,6 +98,7 @@ const methods = [
   'receiveErrors',
   'watch',
   'setHold',
+  'setContext',
   'family',
   'raw',
   'descriptor',
