@@ -72,8 +72,8 @@ export interface Endpoint {
   watch(events: number): number
   setHold(hold: number): number
   /**
-   * Once: from now on `owner` is called in the async context of this call, which has `type` and is there for async_hooks
-   * as `resource` while the caller keeps that.
+   * Until close() `owner` is called in the async context of this call, which has `type` and is there for async_hooks as
+   * `resource` while the caller keeps that.
    */
   setContext(resource: object, type: string): void
   family(): number

@@ -134,7 +134,6 @@ Endpoint::~Endpoint() {
   Shut();
   for (const auto& [number, operation] : operations_) operation->endpoint = nullptr;
   instance_->Unregister(number_);
-  if (context_ != nullptr) napi_async_destroy(instance_->env, context_);
 }
 
 bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) const {
@@ -224,7 +223,10 @@ Status Endpoint::Shut() {
   return status;
 }
 
-Napi::Value Endpoint::Close(const Napi::CallbackInfo& info) { return Number(info, Shut()); }
+Napi::Value Endpoint::Close(const Napi::CallbackInfo& info) {
+  context_.reset();
+  return Number(info, Shut());
+}
 
 // --- names and options --------------------------------------------------------------------------
 
@@ -676,19 +678,15 @@ Napi::Value Endpoint::SetHold(const Napi::CallbackInfo& info) {
   return Number(info, 0);
 }
 
-// setContext(resource, type): from now on what this endpoint calls runs in the async context of
-// this call (napi_async_init); `resource` stands for it while the caller keeps it. Once only:
-// the context may be in use.
+// setContext(resource, type): until close() what this endpoint calls runs in the async context of
+// this call; `resource` stands for it while the caller keeps it.
 Napi::Value Endpoint::SetContext(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
-  const napi_env env = info.Env();
-  if (context_ != nullptr) {
-    Throw(env, "ERR_INVALID_STATE", "The endpoint has a context");
-  } else if (!info[0].IsObject() || !info[1].IsString()) {
-    Throw(env, "ERR_INVALID_ARG_TYPE", "a context is of an object and a string");
-  } else {
-    napi_async_init(env, info[0], info[1], &context_);
+  if (!info[0].IsObject() || !info[1].IsString()) {
+    Throw(info.Env(), "ERR_INVALID_ARG_TYPE", "a context is of an object and a string");
+    return {};
   }
+  context_ = std::make_shared<AsyncContext>(info.Env(), info[0], info[1]);
   return {};
 }
 
@@ -770,11 +768,9 @@ void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
   if (napi_open_handle_scope(instance->env, &scope) != napi_ok) return;
   napi_value value = nullptr;
   if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
-    // `value` keeps the endpoint, and that its context.
-    const napi_async_context context = endpoint->context_;
     // Each is a callback of its own: between them run ticks and promises, as between dgram's.
-    bool more = instance->Dispatch(context, value, status, events);
-    while (more && !instance->ending) more = instance->Dispatch(context, value, 0, 0);
+    bool more = instance->Dispatch(endpoint->context_, value, status, events);
+    while (more && !instance->ending) more = instance->Dispatch(endpoint->context_, value, 0, 0);
   }
   napi_close_handle_scope(instance->env, scope);
 }

@@ -105,7 +105,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   Watcher* watcher_ = nullptr;
   std::unordered_map<uint32_t, Operation*> operations_;
-  napi_async_context context_ = nullptr;
+  Instance::Context context_;
   bool watching_ = false;
   bool hold_ = true;  // watching keeps the event loop alive
 };

@@ -71,7 +71,7 @@ bool Instance::MemoryIsThere(uint32_t parts) const {
   return true;
 }
 
-bool Instance::Dispatch(napi_async_context context, napi_value endpoint, int status, int events) {
+bool Instance::Dispatch(Context context, napi_value endpoint, int status, int events) {
   napi_value arguments[3] = {endpoint, nullptr, nullptr};
   if (napi_create_int32(env, status, &arguments[1]) == napi_ok &&
       napi_create_int32(env, events, &arguments[2]) == napi_ok) {
@@ -80,8 +80,8 @@ bool Instance::Dispatch(napi_async_context context, napi_value endpoint, int sta
   return false;
 }
 
-void Instance::Settle(napi_async_context context, napi_value endpoint, uint32_t operation,
-                      Status status, uint32_t sent) {
+void Instance::Settle(Context context, napi_value endpoint, uint32_t operation, Status status,
+                      uint32_t sent) {
   napi_value arguments[4] = {endpoint, nullptr, nullptr, nullptr};
   if (napi_create_uint32(env, operation, &arguments[1]) == napi_ok &&
       napi_create_int32(env, status, &arguments[2]) == napi_ok &&
@@ -90,7 +90,7 @@ void Instance::Settle(napi_async_context context, napi_value endpoint, uint32_t 
   }
 }
 
-bool Instance::Call(napi_async_context context, napi_ref reference, napi_value endpoint,
+bool Instance::Call(const Context& context, napi_ref reference, napi_value endpoint,
                     const napi_value* arguments, size_t count) const {
   napi_value function = nullptr;
   if (napi_get_reference_value(env, reference, &function) != napi_ok || function == nullptr) {
@@ -99,7 +99,8 @@ bool Instance::Call(napi_async_context context, napi_ref reference, napi_value e
   // Plain Node-API: in a thread that is being terminated every call can fail, and node-addon-api
   // would abort on what it cannot throw.
   napi_value result = nullptr;
-  if (napi_make_callback(env, context, endpoint, function, count, arguments, &result) == napi_ok) {
+  if (napi_make_callback(env, context == nullptr ? nullptr : context->get(), endpoint, function,
+                         count, arguments, &result) == napi_ok) {
     bool more = false;
     return napi_get_value_bool(env, result, &more) == napi_ok && more;
   }

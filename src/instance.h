@@ -15,6 +15,24 @@ namespace datagram {
 
 class Endpoint;
 
+// The async context of the call that makes it, for callbacks (napi_async_init).
+class AsyncContext {
+ public:
+  AsyncContext(napi_env env, napi_value resource, napi_value type) : env_(env) {
+    napi_async_init(env, resource, type, &context_);
+  }
+  ~AsyncContext() {
+    if (context_ != nullptr) napi_async_destroy(env_, context_);
+  }
+  AsyncContext(const AsyncContext&) = delete;
+  AsyncContext& operator=(const AsyncContext&) = delete;
+  napi_async_context get() const { return context_; }
+
+ private:
+  const napi_env env_;
+  napi_async_context context_ = nullptr;
+};
+
 class Instance : public std::enable_shared_from_this<Instance> {
  public:
   explicit Instance(napi_env env);
@@ -33,11 +51,11 @@ class Instance : public std::enable_shared_from_this<Instance> {
   static constexpr uint32_t kReceiveMemory = 0b111100;
   bool MemoryIsThere(uint32_t parts) const;
 
-  // Calls dispatch(endpoint, status, events) in the loop's turn, in an async context or none:
-  // whether it is to be called again.
-  bool Dispatch(napi_async_context context, napi_value endpoint, int status, int events);
+  using Context = std::shared_ptr<AsyncContext>;  // null: that of nobody
+  // Calls dispatch(endpoint, status, events) in the loop's turn: whether it is to be called again.
+  bool Dispatch(Context context, napi_value endpoint, int status, int events);
   // Calls settle(endpoint, operation, status, sent) for a send that has completed.
-  void Settle(napi_async_context context, napi_value endpoint, uint32_t operation, Status status,
+  void Settle(Context context, napi_value endpoint, uint32_t operation, Status status,
               uint32_t sent);
 
   // Keeps the environment's end waiting until every handle is closed (napi_add_async_cleanup_hook).
@@ -65,7 +83,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::vector<OutgoingMessage> messages;
 
  private:
-  bool Call(napi_async_context context, napi_ref reference, napi_value endpoint,
+  // `context` is ours meanwhile: the endpoint may let go of its own.
+  bool Call(const Context& context, napi_ref reference, napi_value endpoint,
             const napi_value* arguments, size_t count) const;
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
 
