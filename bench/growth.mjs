@@ -1,4 +1,4 @@
-// How ours grows: CPU time per datagram by batch size, sockets and messages that wait, and what memory holds.
+// How ours grows, and C: CPU time per datagram by batch size, sockets and messages that wait, and what memory holds.
 import { inNarrowNamespace, whyNoNamespace } from './namespace.mjs'
 import { progress } from './progress.mjs'
 import { buildReference, commandOf, lastLine, measure, openSink } from './run.mjs'
@@ -12,23 +12,27 @@ const RATE = '20mbit'
 const STANDSTILL = '100kbit'
 
 const js = (file, options) => ({ run: 'node', file, options })
+const c = (file, options) => ({ run: 'c', file, options })
 
-/** Each point is a process; what is `narrow` runs where sends have to wait. */
+/** Each point is a process, and C's `beside` it another; what is `narrow` runs where sends have to wait. */
 const CURVES = [
   {
     title: 'trySendmmsg, messages in a batch',
     points: [1, 8, 64, 256, 1024],
     program: (batch) => js('send', { with: 'sendmsg', call: 'trySendmmsg', control: 1, batch }),
+    beside: (batch) => c('send', { control: 1, batch }),
   },
   {
     title: 'trySendmsg in turn, sockets',
     points: [1, 10, 100, 1000],
     program: (sockets) => js('many', { do: 'send', sockets }),
+    beside: (sockets) => c('send', { sockets }),
   },
   {
     title: "'messages', sockets",
     points: [1, 10, 100, 1000],
     program: (sockets) => js('many', { do: 'receive', sockets }),
+    beside: (sockets) => c('receive', { batch: 64, ports: 1, sockets }),
     load: LOAD,
   },
   {
@@ -45,9 +49,9 @@ const MEMORY = [
   { title: 'a received byte, of a million messages of 1,200', of: 'received', count: 1_000_000, load: LOAD },
 ]
 
-async function measurePoint({ program, load, narrow }, point, sink) {
-  if (!narrow) return measure({ count: COUNT, load }, program(point), { sink })
-  const { options, ...rest } = program(point)
+async function measurePoint({ load, narrow }, program, point, sink) {
+  if (!narrow) return measure({ count: COUNT, load }, program, { sink })
+  const { options, ...rest } = program
   // They take as long as the rate lets them.
   const command = commandOf({ ...rest, options: { ...options, count: Math.min(COUNT / 5, point * 200) } })
   const [datagrams, nanoseconds] = (await lastLine(inNarrowNamespace(RATE, command))).split(' ').map(Number)
@@ -67,13 +71,13 @@ export async function measureGrowth(rounds) {
   const possible = ({ narrow }) => skipped === undefined || !narrow
   const curves = CURVES.filter(possible)
   const sink = await openSink()
-  const shown = progress(curves.reduce((sum, { points }) => sum + points.length * rounds, 0))
+  const runs = ({ points, beside }) => points.length * rounds * (beside === undefined ? 1 : 2)
+  const shown = progress(curves.reduce((sum, curve) => sum + runs(curve), 0))
   const results = { curves: [], memory: [], skipped }
   try {
     for (const curve of curves) {
       shown.begin(curve.title)
-      const nanoseconds = await measureCurve(curve, rounds, sink.address().port, shown.step)
-      const points = curve.points.map((point, at) => ({ point, nanoseconds: median(nanoseconds[at]) }))
+      const points = await measureCurve(curve, rounds, sink.address().port, shown.step)
       results.curves.push({ title: curve.title, points })
     }
   } finally {
@@ -85,31 +89,42 @@ export async function measureGrowth(rounds) {
 }
 
 async function measureCurve(curve, rounds, sink, done) {
-  const nanoseconds = curve.points.map(() => [])
+  const ours = curve.points.map(() => [])
+  const ratios = curve.points.map(() => [])
+  const run = async (program, point) => {
+    const { datagrams, nanoseconds } = await measurePoint(curve, program, point, sink)
+    done()
+    return nanoseconds / datagrams
+  }
   for (let round = 0; round < rounds; round++) {
     for (const [at, point] of curve.points.entries()) {
-      const run = await measurePoint(curve, point, sink)
-      nanoseconds[at].push(run.nanoseconds / run.datagrams)
-      done()
+      const nanoseconds = await run(curve.program(point), point)
+      ours[at].push(nanoseconds)
+      if (curve.beside !== undefined) ratios[at].push(nanoseconds / (await run(curve.beside(point), point)))
     }
   }
-  return nanoseconds
+  return curve.points.map((point, at) => ({
+    point,
+    nanoseconds: median(ours[at]),
+    ...(curve.beside !== undefined && { toC: median(ratios[at]) }),
+  }))
 }
 
 export function tablesOfGrowth({ curves, memory, skipped }) {
   const rows = curves.flatMap(({ title, points }) =>
-    points.map(({ point, nanoseconds }) => [
+    points.map(({ point, nanoseconds, toC }) => [
       title,
       point,
       nanoseconds.toFixed(0),
       (nanoseconds / points[0].nanoseconds).toFixed(2),
+      toC?.toFixed(2) ?? '',
     ]),
   )
   const growth = memory.filter(({ heap }) => heap !== undefined)
   const bytes = growth.map(({ title, heap, external, resident }) => [title, heap, external, resident])
   const received = memory.find(({ allocated }) => allocated !== undefined)
   return [
-    table(['', 'of', 'CPU ns each', 'to the first'], rows),
+    table(['', 'of', 'CPU ns each', 'to the first', 'to C'], rows),
     table(['bytes of', 'heap', 'external', 'resident'], bytes),
     `For each received byte ${(received.allocated / received.bytes).toFixed(2)} bytes of ArrayBuffers were allocated.`,
     ...(skipped === undefined ? [] : [`Left out is what waits, which ${skipped}`]),

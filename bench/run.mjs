@@ -86,7 +86,7 @@ async function linesOf(stream) {
 export async function lastLine(command, load) {
   let loading
   let last = ''
-  const measured = start(command, MEASURED, load.mode === 'flood' ? PATIENT : [])
+  const measured = start(command, MEASURED, load?.mode === 'flood' ? PATIENT : [])
   for await (const line of createInterface({ input: measured.stdout })) {
     const [word, port] = line.split(' ')
     if (word === 'port') loading = startLoad({ port, ...load }, MEASURED)

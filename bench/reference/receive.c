@@ -1,6 +1,7 @@
 // Receives in a loop of epoll and recvmmsg: batch= messages a call, coalesce=1 (UDP_GRO), warm=
 // datagrams before the count= that are measured, sockets= that share the port by SO_REUSEPORT, each
-// with a thread and a loop of its own. Prints its port first.
+// with a thread and a loop of its own; with ports=1 each has a port and one loop has them all.
+// Prints its port, or ports, first.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -34,46 +35,67 @@ static void Read(long total) {
   pthread_mutex_unlock(&clock_lock);
 }
 
-static void* Receive(void* socket) {
-  const int descriptor = *(int*)socket;
-  struct Slots* slots = NewSlots(batch);
+static int NewLoop(void) {
   const int loop = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event event = {.events = EPOLLIN};
+  if (loop < 0) Fail("epoll_create1");
+  return loop;
+}
+
+static void Watch(int loop, int descriptor) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
   if (epoll_ctl(loop, EPOLL_CTL_ADD, descriptor, &event) < 0) Fail("epoll_ctl");
+}
+
+static void Run(int loop) {
+  struct Slots* slots = NewSlots(batch);
   for (;;) {
     struct epoll_event events[64];
-    if (epoll_wait(loop, events, 64, -1) < 0) Fail("epoll_wait");
-    const int messages = ReceiveInto(descriptor, slots, batch);
-    long datagrams = 0;
-    for (int index = 0; index < messages; index++) datagrams += Datagrams(&slots->headers[index]);
-    Read(atomic_fetch_add(&received, datagrams) + datagrams);
+    const int ready = epoll_wait(loop, events, 64, -1);
+    if (ready < 0) Fail("epoll_wait");
+    for (int at = 0; at < ready; at++) {
+      const int messages = ReceiveInto(events[at].data.fd, slots, batch);
+      long datagrams = 0;
+      for (int index = 0; index < messages; index++) datagrams += Datagrams(&slots->headers[index]);
+      Read(atomic_fetch_add(&received, datagrams) + datagrams);
+    }
   }
 }
 
+static void* RunThread(void* descriptor) {
+  const int loop = NewLoop();
+  Watch(loop, *(int*)descriptor);
+  Run(loop);
+  return NULL;
+}
+
 int main(int argc, char** argv) {
-  enum { kMostSockets = 64 };
+  enum { kMostSockets = 1024 };
   batch = (int)Number(argc, argv, "batch", 32);
   warm = Number(argc, argv, "warm", 0);
   count = Number(argc, argv, "count", 1);
   const int sockets = (int)Number(argc, argv, "sockets", 1);
-  int descriptors[kMostSockets];
+  const int ports = (int)Number(argc, argv, "ports", 0);
+  static int descriptors[kMostSockets];
   if (sockets < 1 || sockets > kMostSockets) return 2;
+  const int loop = NewLoop();
   int port = (int)Number(argc, argv, "port", 0);
   for (int index = 0; index < sockets; index++) {
     const int descriptor = descriptors[index] = NewSocket();
-    if (sockets > 1) SetOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (sockets > 1 && !ports) SetOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
     SetOption(descriptor, SOL_SOCKET, SO_RCVBUF, (int)Number(argc, argv, "buffer", 1 << 20));
     AskForInfo(descriptor);
     if (Number(argc, argv, "coalesce", 0)) SetOption(descriptor, IPPROTO_UDP, UDP_GRO, 1);
     Bind(descriptor, "127.0.0.1", port);
-    port = PortOf(descriptor);
+    if (!ports) port = PortOf(descriptor);
+    if (index == 0 || ports) Watch(loop, descriptor);
+    if (index == 0 || ports) printf("%s%d", index == 0 ? "port " : ",", PortOf(descriptor));
   }
-  printf("port %d\n", port);
+  printf("\n");
   fflush(stdout);
-  for (int index = 1; index < sockets; index++) {
+  for (int index = 1; index < sockets && !ports; index++) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, Receive, &descriptors[index]) != 0) Fail("pthread_create");
+    if (pthread_create(&thread, NULL, RunThread, &descriptors[index]) != 0) Fail("pthread_create");
   }
-  Receive(&descriptors[0]);
+  Run(loop);
   return 0;
 }

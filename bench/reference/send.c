@@ -1,6 +1,6 @@
 // Sends what was prepared once: batch= (1: sendmsg, more: sendmmsg), payload= bytes, segment=
 // (trains of 64 kB), buffers= that a payload is gathered from, control=1 (source and ECN),
-// connected=1, count= datagrams, port=.
+// connected=1, sockets= that send in turn, count= datagrams, port=.
 #include "common.h"
 
 static char data[kMostMessages][2048];
@@ -12,6 +12,8 @@ static union {
 static struct sockaddr_in destination;
 static struct mmsghdr headers[kMostMessages];
 static struct iovec pieces[kMostMessages][8];
+enum { kMostSockets = 1024 };
+static int descriptors[kMostSockets];
 
 int main(int argc, char** argv) {
   const int batch = (int)Number(argc, argv, "batch", 1);
@@ -21,17 +23,23 @@ int main(int argc, char** argv) {
   const int with_control = (int)Number(argc, argv, "control", 0);
   const int connected = (int)Number(argc, argv, "connected", 0);
   const long count = Number(argc, argv, "count", 1);
+  const int sockets = (int)Number(argc, argv, "sockets", 1);
   const int port = (int)Number(argc, argv, "port", 0);
-  if (batch < 1 || batch > kMostMessages || buffers < 1 || buffers > 8) return 2;
+  if (batch < 1 || batch > kMostMessages || buffers < 1 || buffers > 8 || sockets < 1 ||
+      sockets > kMostSockets) {
+    return 2;
+  }
 
   // Pages that nobody wrote are all the same one, and always in the cache.
   memset(data, 1, sizeof data);
   memset(large, 1, sizeof large);
   destination = Loopback("127.0.0.1", port);
-  const int descriptor = BoundSocket("0.0.0.0", 0);
-  if (connected &&
-      connect(descriptor, (const struct sockaddr*)&destination, sizeof destination) < 0) {
-    Fail("connect");
+  for (int index = 0; index < sockets; index++) {
+    descriptors[index] = BoundSocket("0.0.0.0", 0);
+    if (connected &&
+        connect(descriptors[index], (const struct sockaddr*)&destination, sizeof destination) < 0) {
+      Fail("connect");
+    }
   }
 
   const int datagrams = segment > 0 ? (int)(payload + (size_t)segment - 1) / segment : 1;
@@ -66,7 +74,8 @@ int main(int argc, char** argv) {
 
   const int64_t start = CpuTime();
   long sent = 0;
-  while (sent < count) {
+  for (int turn = 0; sent < count; turn++) {
+    const int descriptor = descriptors[turn % sockets];
     if (batch == 1) {
       if (sendmsg(descriptor, &headers[0].msg_hdr, MSG_DONTWAIT) < 0) Fail("sendmsg");
       sent += datagrams;
