@@ -1,7 +1,8 @@
 import dgram from 'node:dgram'
 import { binding } from './binding'
 import { fromNative, invalidArgType, invalidArgValue, invalidState, notRunning, outOfRange } from './errors'
-import { factsOf, Transport } from './transport'
+import { SocketFacts } from './facts'
+import { Transport } from './transport'
 
 /** A socket that somebody else owns: a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
 export type Borrowable = dgram.Socket | number
@@ -122,6 +123,6 @@ function borrowEndpoint(descriptor: number, syscall: string, prepare: () => void
   const endpoint = new binding.Endpoint()
   const status = endpoint.borrow(descriptor)
   if (status !== 0) throw fromNative(status, syscall, { detail: refusals[fromNative(status, syscall).code] })
-  const facts = { ...factsOf(endpoint), borrowed: true, sendTime: true, ignoreUnsupported: false }
+  const facts = new SocketFacts(endpoint, { borrowed: true, sendTime: true, ignoreUnsupported: false })
   return new Transport(endpoint, facts, BORROWED_STYLE, prepare, nothing)
 }

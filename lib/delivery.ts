@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events'
 import { readErrors, type DatagramError } from './datagram-error'
 import type { Transport } from './transport'
 import type { Message } from './types'
-import { WHOLE_ROOM, type Room } from './validate'
+import { roomFor } from './validate'
 
 /** Received in one turn of the loop at most, so that one socket starves nobody: messages, and bytes about. */
 const MOST_MESSAGES = 64
@@ -25,7 +25,7 @@ export class Delivery {
   private readonly resource = new AsyncResource('DATAGRAMSOCKET')
   private stopped = false
   /** Messages to ask for. */
-  private room: Room = { ...WHOLE_ROOM, count: LEAST_MESSAGES }
+  private room = roomFor(LEAST_MESSAGES)
 
   constructor(
     private readonly socket: EventEmitter,
@@ -99,7 +99,7 @@ export class Delivery {
     const next =
       length >= room.count ? MOST_MESSAGES : Math.max(LEAST_MESSAGES, 2 * length, room.count - (room.count >> 3))
     const count = Math.min(most, next)
-    if (count !== room.count) this.room = { ...room, count }
+    if (count !== room.count) this.room = roomFor(count)
   }
 
   private deliver(): boolean {

@@ -2,9 +2,10 @@ import type { EventEmitter } from 'node:events'
 import { parseAddress, type ParsedAddress } from './address'
 import type { SendArguments, SendCallback } from './dgram-arguments'
 import { SocketError, type ErrorPlace } from './errors'
+import type { SocketFacts } from './facts'
 import { invalidAddress, type Lifecycle } from './lifecycle'
 import { resolve } from './resolve'
-import type { SocketFacts, Transport } from './transport'
+import type { Transport } from './transport'
 import type { LookupFunction, OutgoingMessage } from './types'
 
 const noop = (): void => undefined

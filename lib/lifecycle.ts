@@ -20,8 +20,9 @@ import {
   SocketError,
   type ErrorPlace,
 } from './errors'
+import { slotAddress, type SocketFacts } from './facts'
 import { resolve } from './resolve'
-import { canWait, factsOf, slotAddress, type SocketFacts, type Transport } from './transport'
+import { canWait, type Transport } from './transport'
 import type { SocketOptions } from './types'
 
 /** Of a socket in a cluster worker. */
@@ -200,7 +201,7 @@ export class Lifecycle {
     }
     if (!canWait) throw featureUnavailable('bind({ fd })')
     adoptDescriptor(this.endpoint, descriptor, this.options)
-    Object.assign(this.facts, factsOf(this.endpoint))
+    this.facts.update(this.endpoint)
     if (this.facts.peer !== undefined) this.connectState = 'connected'
     this.startToReceive()
   }

@@ -18,12 +18,13 @@ import {
 import { DgramSend } from './dgram-send'
 import { coalesces, openEndpoint, setOption, styleOf } from './endpoint-options'
 import { bufferSizeError, fromNative, invalidArgType, invalidState, notSupported, SocketError } from './errors'
+import { SocketFacts } from './facts'
 import { Lifecycle } from './lifecycle'
 import { changeMembership, changeSourceMembership, setMulticastInterface } from './multicast'
 import { receiveSlots } from './slots'
 import { checkOptions } from './socket-options'
 import { fieldSupport } from './support'
-import { factsOf, Transport, type SocketFacts } from './transport'
+import { Transport } from './transport'
 import type {
   Message,
   MessageInfo,
@@ -101,14 +102,13 @@ export class Socket extends EventEmitter<SocketEvents> {
     this.options = checked
     if (checked.pull === true && typeof listener === 'function') throw noListeners()
     const endpoint = openEndpoint(checked)
-    this.facts = {
-      ...factsOf(endpoint),
+    this.facts = new SocketFacts(endpoint, {
       borrowed: false,
       sendTime: checked.sendTime ?? false,
       ignoreUnsupported: checked.unsupported === 'ignore',
-      local: undefined,
       sendBlockList: checked.sendBlockList ?? undefined,
-    }
+    })
+    this.facts.local = undefined
     const transport = new Transport(
       endpoint,
       this.facts,

@@ -1,8 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { onAbort } from './aborts'
-import { binding, Option, Readiness, report, type Endpoint } from './binding'
-import type { ParsedAddress } from './address'
-import type { SendContext } from './encode'
+import { binding, Readiness, type Endpoint } from './binding'
 import {
   abortError,
   canceled,
@@ -14,17 +12,11 @@ import {
   SocketError,
   timedOut,
 } from './errors'
+import type { SocketFacts } from './facts'
 import { receiveInto, shorten, type ReceiveStyle } from './receive'
 import { SendQueue, Waiter } from './send-queue'
-import { receiveSlots } from './slots'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
 import { readWaitOptions, type Room } from './validate'
-
-/** What is known of a socket; `encode` reads it, its owner keeps it up to date. */
-export interface SocketFacts extends SendContext {
-  peer: ParsedAddress | undefined
-  local: ParsedAddress | undefined
-}
 
 const { slotCount } = binding.layout
 
@@ -404,26 +396,3 @@ export class Transport {
 
 /** Bun ends the process at uv_poll_init_socket: its libuv is a stub on POSIX. */
 export const canWait = !('bun' in process.versions) || process.platform === 'win32'
-
-/** What the kernel says of a socket's addresses and options. */
-export function factsOf(endpoint: Endpoint): Omit<SocketFacts, 'sendTime' | 'ignoreUnsupported' | 'borrowed'> {
-  const family = endpoint.family() === 6 ? 6 : 4
-  const option = (number: number): number => {
-    const value = endpoint.getOption(number)
-    return report.status() === 0 ? value : 0
-  }
-  return {
-    family,
-    raw: endpoint.raw() !== 0,
-    ipv6Only: family === 6 && option(Option.ipv6Only) !== 0,
-    peer: endpoint.remoteAddress() === 0 ? slotAddress() : undefined,
-    local: endpoint.localAddress() === 0 ? slotAddress() : undefined,
-    trafficClass: {
-      4: option(Option.trafficClassIPv4) & 0xff,
-      6: family === 6 ? option(Option.trafficClassIPv6) & 0xff : 0,
-    },
-  }
-}
-
-/** The address that localAddress() or remoteAddress() left. */
-export const slotAddress = (): ParsedAddress => receiveSlots.parsed(0)

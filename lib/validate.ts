@@ -118,7 +118,8 @@ const MAX_CONTROL_LENGTH = 1024
 const MAX_COUNT = 1024
 const DEFAULT_COUNT = 32
 
-export const WHOLE_ROOM: Room = { count: 1, length: MAX_LENGTH, controlLength: MAX_CONTROL_LENGTH }
+/** For so many whole messages. */
+export const roomFor = (count: number): Room => ({ count, length: MAX_LENGTH, controlLength: MAX_CONTROL_LENGTH })
 
 export function checkRoom(options: ReceiveRoom, count: number): Room {
   const { length = MAX_LENGTH, controlLength = MAX_CONTROL_LENGTH } = options

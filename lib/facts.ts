@@ -1,0 +1,74 @@
+import type { BlockList } from 'node:net'
+import type { ParsedAddress } from './address'
+import { Option, report, type Endpoint } from './binding'
+import type { SendContext } from './encode'
+import { receiveSlots } from './slots'
+
+/** What is told of a socket, and not by its kernel. */
+interface Given {
+  readonly borrowed: boolean
+  readonly sendTime: boolean
+  readonly ignoreUnsupported: boolean
+  readonly sendBlockList?: BlockList | undefined
+}
+
+/**
+ * What is known of a socket; `encode` reads it, its owner keeps it up to date. A class, as objects that are spread can all
+ * have shapes of their own, and each send of each socket reads this.
+ */
+export class SocketFacts implements SendContext {
+  family: 4 | 6
+  raw: boolean
+  ipv6Only: boolean
+  peer: ParsedAddress | undefined
+  local: ParsedAddress | undefined
+  trafficClass: Readonly<Record<4 | 6, number>>
+  readonly borrowed: boolean
+  readonly sendTime: boolean
+  readonly ignoreUnsupported: boolean
+  readonly sendBlockList: BlockList | undefined
+
+  constructor(endpoint: Endpoint, { borrowed, sendTime, ignoreUnsupported, sendBlockList }: Given) {
+    const told = whatIsTold(endpoint)
+    this.family = told.family
+    this.raw = told.raw
+    this.ipv6Only = told.ipv6Only
+    this.peer = told.peer
+    this.local = told.local
+    this.trafficClass = told.trafficClass
+    this.borrowed = borrowed
+    this.sendTime = sendTime
+    this.ignoreUnsupported = ignoreUnsupported
+    this.sendBlockList = sendBlockList
+  }
+
+  /** Asks the kernel again: it is another socket. */
+  update(endpoint: Endpoint): void {
+    Object.assign(this, whatIsTold(endpoint))
+  }
+}
+
+/** What the kernel says of a socket's addresses and options. */
+function whatIsTold(
+  endpoint: Endpoint,
+): Pick<SocketFacts, 'family' | 'raw' | 'ipv6Only' | 'peer' | 'local' | 'trafficClass'> {
+  const family = endpoint.family() === 6 ? 6 : 4
+  const option = (number: number): number => {
+    const value = endpoint.getOption(number)
+    return report.status() === 0 ? value : 0
+  }
+  return {
+    family,
+    raw: endpoint.raw() !== 0,
+    ipv6Only: family === 6 && option(Option.ipv6Only) !== 0,
+    peer: endpoint.remoteAddress() === 0 ? slotAddress() : undefined,
+    local: endpoint.localAddress() === 0 ? slotAddress() : undefined,
+    trafficClass: {
+      4: option(Option.trafficClassIPv4) & 0xff,
+      6: family === 6 ? option(Option.trafficClassIPv6) & 0xff : 0,
+    },
+  }
+}
+
+/** The address that localAddress() or remoteAddress() left. */
+export const slotAddress = (): ParsedAddress => receiveSlots.parsed(0)
