@@ -15,10 +15,9 @@ const FLOODED = {
   sendmsg: js({ with: 'sendmsg', flooded: 1 }),
   dgram: js({ with: 'dgram', flooded: 1 }),
 }
-/** Answers that are not counted: until the server is compiled. */
-const WARM = 50
-const IDLE_QUESTIONS = { count: WARM + 1000, pause: 500 }
-const FLOODED_QUESTIONS = { count: WARM + 250, pause: 5000, seconds: 20 }
+/** `warm` answers are not counted: until the server is compiled. */
+const IDLE_QUESTIONS = { warm: 1500, count: 2500, pause: 500 }
+const FLOODED_QUESTIONS = { warm: 50, count: 300, pause: 5000, seconds: 20 }
 const FLOOD = { mode: 'flood', payload: 1200 }
 
 /** Of each round its quantiles, of these the medians. Nanoseconds. */
@@ -45,11 +44,11 @@ const mapped = (object, change) =>
 export async function measureFairness(rounds) {
   await buildReference()
   const shown = progress((Object.keys(IDLE).length + Object.keys(FLOODED).length) * rounds)
-  const ask = async (command, questions, flood) => {
+  const ask = async (command, { warm, ...questions }, flood) => {
     const { times, told } = await answers(command, questions, flood)
     shown.step()
-    if (times.length <= WARM) throw new Error(`hardly anything was answered by ${command.join(' ')}`)
-    return { echo: times.slice(WARM), lost: questions.count - times.length, ...(told && JSON.parse(told)) }
+    if (times.length <= warm) throw new Error(`hardly anything was answered by ${command.join(' ')}`)
+    return { echo: times.slice(warm), lost: questions.count - times.length, ...(told && JSON.parse(told)) }
   }
   shown.begin('echo on an idle socket')
   const idle = await interleaved(IDLE, rounds, (command) => ask(command, IDLE_QUESTIONS))

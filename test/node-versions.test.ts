@@ -50,6 +50,13 @@ for (const { version, binary } of versions) {
       const { stdout } = await run(binary, [helper('smoke.cjs')])
       t.same(JSON.parse(stdout), { version, main: results, thread: results, ended: 6 })
     })
+    await t.test('what is dropped or closed is collected, also where its async context holds it', async (t) => {
+      const { stdout } = await run(binary, ['--expose-gc', helper('collected.mjs')])
+      const { of, dropped, closed, heard } = JSON.parse(stdout) as Record<'of' | 'dropped' | 'closed' | 'heard', number>
+      t.equal(heard, of)
+      // The last of each may still stand on the stack.
+      t.ok(dropped >= of - 1 && closed >= of - 1, stdout)
+    })
     await t.test('names', async (t) => {
       const { stdout } = await run(binary, [helper('names.mjs')])
       t.same(JSON.parse(stdout), { named: NAMES, required: NAMES, byDefault: NAMES, same: true, direct: true })
