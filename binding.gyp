@@ -37,7 +37,7 @@
             'src-win/pending_send.cc',
             'src-win/provider.cc',
           ],
-          'defines': ['WIN32_LEAN_AND_MEAN', 'NOMINMAX', '_WIN32_WINNT=0x0A00'],
+          'defines': ['WIN32_LEAN_AND_MEAN', 'NOMINMAX', '_WIN32_WINNT=0x0a00'],
           'libraries': ['-lws2_32', '-liphlpapi'],
           # Not built with MSVC so far: the tests build with mingw (scripts/build-windows.mjs).
           'msvs_settings': {

@@ -7,11 +7,13 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { addonOn } from './gyp.mjs'
+import { inParallel } from './in-parallel.mjs'
 import { nodeHeaders } from './node-headers.mjs'
+import { hostJumps, hostSymbols } from './windows/host-jumps.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const work = path.join(root, '.cache', 'windows', 'objects')
@@ -26,12 +28,7 @@ const run = promisify(execFile)
 const require = createRequire(import.meta.url)
 
 /** What binding.gyp says of the addon on Windows. */
-export function addonTarget() {
-  const script = path.join(root, 'scripts', 'gyp-sources.py')
-  return JSON.parse(
-    execFileSync('python3', [script, path.join(root, 'binding.gyp'), 'sendmsg', 'win'], { encoding: 'utf8' }),
-  )
-}
+export const addonTarget = () => addonOn('win32')
 
 export function compilerFlags({ include_dirs, defines }) {
   return [
@@ -48,48 +45,16 @@ export function compilerFlags({ include_dirs, defines }) {
   ]
 }
 
-async function inParallel(jobs) {
-  const waiting = [...jobs]
-  const worker = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next()
-  }
-  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker))
-}
-
 /** The symbols that the objects want of the program that loads them. */
-function hostSymbols(objects) {
+function wantedOfHost(objects) {
   const listing = execFileSync(`${target}-nm`, ['--undefined-only', '--format=posix', ...objects], { encoding: 'utf8' })
-  const names = listing.split('\n').map((line) => line.split(' ')[0])
-  return [...new Set(names.filter((name) => /^(napi|node_api|uv)_/.test(name)))].sort()
-}
-
-/** A jump through a slot for each symbol, the slots, and their names. */
-function jumps(symbols) {
-  return [
-    '.text',
-    ...symbols.flatMap((name) => [
-      `.globl ${name}`,
-      `.def ${name}; .scl 2; .type 32; .endef`,
-      `${name}: jmp *slot_${name}(%rip)`,
-    ]),
-    '.data',
-    '.balign 8',
-    '.globl host_slots',
-    'host_slots:',
-    ...symbols.map((name) => `slot_${name}: .quad 0`),
-    '.section .rdata,"dr"',
-    '.globl host_names',
-    'host_names:',
-    ...symbols.map((name) => `.asciz "${name}"`),
-    '.byte 0',
-    '',
-  ].join('\n')
+  return hostSymbols(listing.split('\n').map((line) => line.split(' ')[0]))
 }
 
 /** Links objects into an addon that any program can load. */
 export async function linkAddon(objects, output, libraries, directory = work) {
   const stubs = path.join(directory, 'host_jumps.s')
-  writeFileSync(stubs, jumps(hostSymbols(objects)))
+  writeFileSync(stubs, hostJumps(wantedOfHost(objects), 'x64'))
   const resolver = path.join(import.meta.dirname, 'windows', 'host_symbols.c')
   const [jumpObject, resolverObject] = [path.join(directory, 'host_jumps.o'), path.join(directory, 'host_symbols.o')]
   await run(`${target}-gcc-posix`, ['-c', stubs, '-o', jumpObject])

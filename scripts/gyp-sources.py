@@ -1,4 +1,4 @@
-"""Prints, as JSON, the C++ sources, include directories, defines and libraries that binding.gyp gives a target on one system.
+"""Prints, as JSON, what binding.gyp gives a target on one system: C++ sources, include directories, defines, flags, libraries.
 
     python3 scripts/gyp-sources.py BINDING_GYP TARGET OS
 
@@ -10,7 +10,7 @@ import ast
 import json
 import sys
 
-KEYS = ("sources", "include_dirs", "defines", "libraries")
+KEYS = ("sources", "include_dirs", "defines", "cflags_cc", "libraries")
 
 
 def chosen(condition, variables):

@@ -2,8 +2,8 @@
 #include <napi.h>
 #include <uv.h>
 
+#include <charconv>
 #include <memory>
-#include <string>
 
 #include "backend.h"
 #include "endpoint.h"
@@ -28,13 +28,15 @@ const Member<ReceiveSlot> kReceiveMembers[] = {SENDMSG_RECEIVE_SLOT(SENDMSG_RECE
 const Member<ErrorSlot> kErrorMembers[] = {SENDMSG_ERROR_SLOT(SENDMSG_ERROR_OFFSET)};
 const Member<Report> kReportMembers[] = {SENDMSG_REPORT(SENDMSG_REPORT_OFFSET)};
 
+void Set(Napi::Object object, const char* name, size_t number) {
+  object.Set(name, static_cast<double>(number));
+}
+
 template <typename Slot, size_t N>
 Napi::Object LayoutOf(Napi::Env env, const Member<Slot> (&members)[N]) {
   Napi::Object layout = Napi::Object::New(env);
-  for (const Member<Slot>& member : members) {
-    layout.Set(member.name, static_cast<double>(member.offset));
-  }
-  layout.Set("slotSize", static_cast<double>(sizeof(Slot)));
+  for (const Member<Slot>& member : members) Set(layout, member.name, member.offset);
+  Set(layout, "slotSize", sizeof(Slot));
   return layout;
 }
 
@@ -60,15 +62,15 @@ Napi::Object FieldsOf(Napi::Env env, const Table<Row>& rows) {
   uint32_t ipv6 = 0;
   AddFields(rows, ipv4, ipv6);
   Napi::Object fields = Napi::Object::New(env);
-  fields.Set("IPv4", ipv4);
-  fields.Set("IPv6", ipv6);
+  Set(fields, "IPv4", ipv4);
+  Set(fields, "IPv6", ipv6);
   return fields;
 }
 
 Napi::Object ClassOf(Napi::Env env, const ClassBits& bits) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("IPv4", static_cast<uint32_t>(bits.ipv4));
-  result.Set("IPv6", static_cast<uint32_t>(bits.ipv6));
+  Set(result, "IPv4", bits.ipv4);
+  Set(result, "IPv6", bits.ipv6);
   return result;
 }
 
@@ -78,7 +80,7 @@ Napi::Object DescribeKernel(Napi::Env env) {
   result.Set("send", FieldsOf(env, kernel.send));
   result.Set("emulated", FieldsOf(env, kernel.emulated));
   result.Set("receive", FieldsOf(env, kernel.receive_options));
-  result.Set("sendFlags", static_cast<uint32_t>(kernel.send_flags));
+  Set(result, "sendFlags", kernel.send_flags);
   result.Set("sourceNeedsWildcard", kernel.source_needs_wildcard);
   result.Set("interfaceDiscardsSource", kernel.interface_discards_source);
   result.Set("sendClass", ClassOf(env, kernel.send_class));
@@ -125,8 +127,9 @@ Napi::Value IndexToId(const Napi::CallbackInfo& info) {
   napi_get_value_uint32(info.Env(), info[0], &index);
   char id[UV_IF_NAMESIZE] = {};
   size_t size = sizeof id;
-  if (uv_if_indextoiid(index, id, &size) != 0)
-    return Napi::String::New(info.Env(), std::to_string(index));
+  if (uv_if_indextoiid(index, id, &size) != 0) {
+    size = static_cast<size_t>(std::to_chars(id, id + sizeof id, index).ptr - id);
+  }
   return Napi::String::New(info.Env(), id, size);
 }
 
@@ -141,13 +144,13 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   layout.Set("receive", LayoutOf(env, kReceiveMembers));
   layout.Set("error", LayoutOf(env, kErrorMembers));
   layout.Set("report", LayoutOf(env, kReportMembers));
-  layout.Set("slotCount", kSlotCount);
-  layout.Set("sendControlArena", kSendControlArena);
-  layout.Set("receiveStride", kReceiveStride);
-  layout.Set("recordStride", kRecordStride);
-  layout.Set("receiveControlRoom", kReceiveControlRoom);
-  layout.Set("maxBuffers", kMaxBuffers);
-  layout.Set("mostSpareChunks", kMostSpareChunks);
+  Set(layout, "slotCount", kSlotCount);
+  Set(layout, "sendControlArena", kSendControlArena);
+  Set(layout, "receiveStride", kReceiveStride);
+  Set(layout, "recordStride", kRecordStride);
+  Set(layout, "receiveControlRoom", kReceiveControlRoom);
+  Set(layout, "maxBuffers", kMaxBuffers);
+  Set(layout, "mostSpareChunks", kMostSpareChunks);
   exports.Set("layout", layout);
   exports.Set("kernel", DescribeKernel(env));
   exports.Set("Endpoint", Endpoint::Define(env));

@@ -5,8 +5,8 @@
 #include <napi.h>
 #include <uv.h>
 
+#include <map>
 #include <memory>
-#include <unordered_map>
 
 #include "backend.h"
 #include "instance.h"
@@ -47,6 +47,13 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Status Shut();
 
  private:
+  struct Method {
+    const char* name;
+    Napi::Value (Endpoint::*call)(const Napi::CallbackInfo& info);
+  };
+  static const Method kMethods[];
+  static napi_value Call(napi_env env, napi_callback_info arguments);
+
   Napi::Value Open(const Napi::CallbackInfo& info);
   Napi::Value Borrow(const Napi::CallbackInfo& info);
   Napi::Value Adopt(const Napi::CallbackInfo& info);
@@ -104,7 +111,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   SocketState state_;
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   Watcher* watcher_ = nullptr;
-  std::unordered_map<uint32_t, Operation*> operations_;
+  std::map<uint32_t, Operation*> operations_;
   Instance::Context context_;
   bool watching_ = false;
   bool hold_ = true;  // watching keeps the event loop alive

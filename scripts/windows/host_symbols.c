@@ -1,5 +1,5 @@
 // Finds what the addon needs of Node in whichever program runs it: an import of node.exe by name fails where that
-// program has another name (Electron, packaged applications). build-windows.mjs generates the two tables, and a jump
+// program has another name (Electron, packaged applications). host-jumps.mjs generates the two tables, and a jump
 // through each slot.
 #include <windows.h>
 
