@@ -762,6 +762,7 @@ void Endpoint::CloseWatcher() {
   Watcher* watcher = watcher_;
   watcher_ = nullptr;
   watcher->endpoint = nullptr;
+  const Descriptor duplicate = watcher->duplicate;  // Deno's uv_close calls back at once
   uv_poll_stop(watcher->handle);
   uv_close(reinterpret_cast<uv_handle_t*>(watcher->handle), [](uv_handle_t* handle) {
     const std::unique_ptr<Watcher> closed(static_cast<Watcher*>(handle->data));
@@ -769,7 +770,7 @@ void Endpoint::CloseWatcher() {
     closed->instance->HandleClosed();
   });
   // Once the handle is closing libuv has let go of the descriptor.
-  if (watcher->duplicate != kInvalidDescriptor) CloseDescriptor(watcher->duplicate);
+  if (duplicate != kInvalidDescriptor) CloseDescriptor(duplicate);
   state_.descriptor = descriptor_;
   if (watching_) {
     watching_ = false;

@@ -1,5 +1,7 @@
 #include "instance.h"
 
+#include <cstring>
+
 #include "endpoint.h"
 
 namespace datagram {
@@ -8,6 +10,13 @@ Instance::Instance(napi_env environment) : env(environment), workspace(CreateWor
   napi_get_uv_event_loop(env, &loop);
   messages.resize(kSlotCount);
   napi_add_async_cleanup_hook(env, OnEnd, this, &cleanup_);
+  const napi_node_version* version = nullptr;
+  // Deno lets go of a hook when it calls it, and once more when it is removed
+  // (ext/napi/node_api.rs).
+  if (napi_get_node_version(env, &version) == napi_ok &&
+      std::strcmp(version->release, "node") != 0) {
+    cleanup_ = nullptr;
+  }
 }
 
 const char* Instance::Attach(const Napi::CallbackInfo& info) {
@@ -133,7 +142,7 @@ void Instance::Unregister(uint32_t number) {
 
 void Instance::HandleClosed() {
   open_handles_--;
-  if (ending && open_handles_ == 0) napi_remove_async_cleanup_hook(cleanup_);
+  if (ending && open_handles_ == 0 && cleanup_ != nullptr) napi_remove_async_cleanup_hook(cleanup_);
 }
 
 void Instance::OnEnd(napi_async_cleanup_hook_handle, void* data) {
