@@ -118,22 +118,11 @@ const Endpoint::Method Endpoint::kMethods[] = {
     {"segmentation", &Endpoint::Segmentation},
 };
 
-// One function for all: a template's for each would be a fifth of the addon.
-napi_value Endpoint::Call(napi_env env, napi_callback_info arguments) {
-  const Napi::CallbackInfo info(env, arguments);
-  Endpoint* endpoint = Unwrap(info.This().As<Napi::Object>());
-  if (endpoint == nullptr) return nullptr;
-  return (endpoint->*static_cast<const Method*>(info.Data())->call)(info);
-}
-
 Napi::Function Endpoint::Define(Napi::Env env) {
+  // Not InstanceMethod<…>(): a function for each of them would be a fifth of the addon.
   std::vector<PropertyDescriptor> properties;
   for (const Method& method : kMethods) {
-    napi_property_descriptor property = {};
-    property.utf8name = method.name;
-    property.method = Call;
-    property.data = const_cast<Method*>(&method);
-    properties.emplace_back(property);
+    properties.push_back(InstanceMethod(method.name, method.call));
   }
   return DefineClass(env, "Endpoint", properties);
 }
@@ -522,7 +511,8 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
     napi_value value = nullptr;
     if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
       if (endpoint->operations_.empty()) endpoint->Unref();
-      instance->Settle(endpoint->context_, value, operation->number, status, sent);
+      const Instance::Context context = endpoint->context_;  // it may be closed meanwhile
+      instance->Settle(context, value, operation->number, status, sent);
     }
     napi_close_handle_scope(instance->env, scope);
   }
@@ -786,9 +776,10 @@ void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
   if (napi_open_handle_scope(instance->env, &scope) != napi_ok) return;
   napi_value value = nullptr;
   if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
+    const Instance::Context context = endpoint->context_;  // it may be closed meanwhile
     // Each is a callback of its own: between them run ticks and promises, as between dgram's.
-    bool more = instance->Dispatch(endpoint->context_, value, status, events);
-    while (more && !instance->ending) more = instance->Dispatch(endpoint->context_, value, 0, 0);
+    bool more = instance->Dispatch(context, value, status, events);
+    while (more && !instance->ending) more = instance->Dispatch(context, value, 0, 0);
   }
   napi_close_handle_scope(instance->env, scope);
 }

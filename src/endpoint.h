@@ -49,10 +49,9 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
  private:
   struct Method {
     const char* name;
-    Napi::Value (Endpoint::*call)(const Napi::CallbackInfo& info);
+    InstanceMethodCallback call;
   };
   static const Method kMethods[];
-  static napi_value Call(napi_env env, napi_callback_info arguments);
 
   Napi::Value Open(const Napi::CallbackInfo& info);
   Napi::Value Borrow(const Napi::CallbackInfo& info);

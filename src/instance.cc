@@ -80,7 +80,7 @@ bool Instance::MemoryIsThere(uint32_t parts) const {
   return true;
 }
 
-bool Instance::Dispatch(Context context, napi_value endpoint, int status, int events) {
+bool Instance::Dispatch(const Context& context, napi_value endpoint, int status, int events) {
   napi_value arguments[3] = {endpoint, nullptr, nullptr};
   if (napi_create_int32(env, status, &arguments[1]) == napi_ok &&
       napi_create_int32(env, events, &arguments[2]) == napi_ok) {
@@ -89,8 +89,8 @@ bool Instance::Dispatch(Context context, napi_value endpoint, int status, int ev
   return false;
 }
 
-void Instance::Settle(Context context, napi_value endpoint, uint32_t operation, Status status,
-                      uint32_t sent) {
+void Instance::Settle(const Context& context, napi_value endpoint, uint32_t operation,
+                      Status status, uint32_t sent) {
   napi_value arguments[4] = {endpoint, nullptr, nullptr, nullptr};
   if (napi_create_uint32(env, operation, &arguments[1]) == napi_ok &&
       napi_create_int32(env, status, &arguments[2]) == napi_ok &&

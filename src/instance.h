@@ -53,9 +53,9 @@ class Instance : public std::enable_shared_from_this<Instance> {
 
   using Context = std::shared_ptr<AsyncContext>;  // null: that of nobody
   // Calls dispatch(endpoint, status, events) in the loop's turn: whether it is to be called again.
-  bool Dispatch(Context context, napi_value endpoint, int status, int events);
+  bool Dispatch(const Context& context, napi_value endpoint, int status, int events);
   // Calls settle(endpoint, operation, status, sent) for a send that has completed.
-  void Settle(Context context, napi_value endpoint, uint32_t operation, Status status,
+  void Settle(const Context& context, napi_value endpoint, uint32_t operation, Status status,
               uint32_t sent);
 
   // Keeps the environment's end waiting until every handle is closed (napi_add_async_cleanup_hook).
@@ -83,7 +83,6 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::vector<OutgoingMessage> messages;
 
  private:
-  // `context` is ours meanwhile: the endpoint may let go of its own.
   bool Call(const Context& context, napi_ref reference, napi_value endpoint,
             const napi_value* arguments, size_t count) const;
   static void OnEnd(napi_async_cleanup_hook_handle handle, void* data);
