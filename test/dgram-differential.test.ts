@@ -71,7 +71,9 @@ t.test('as node:dgram', { skip }, async (t) => {
     })
   }
 
-  await t.test('each listed difference occurs', async (t) => {
+  const absent = versions.filter(({ version }) => !reports.has(version)).map(({ version }) => version)
+  const notAll = absent.length > 0 && `some are of other Nodes: ${absent.join(', ')}; node scripts/fetch-node.mjs`
+  await t.test('each listed difference occurs', { skip: notAll }, async (t) => {
     for (const { name, needsIPv6 } of differences) {
       const skip = needsIPv6 === true && !itself.hasIPv6 && 'no IPv6 here'
       t.ok(seen.has(name), `${name}: ${seen.get(name) ?? 0} times`, { skip })

@@ -21,9 +21,9 @@ const command = new Command('npm run prebuild --')
   .option('--list', 'print the names of the targets')
   .option('--json', 'with --list: all that is known of them')
   .option('--fresh', 'build also what was built before')
-  .option('--out <directory>', 'where prebuilds/ goes', root)
+  .option('--out <directory>', 'where prebuilds/ goes; without it here, or with --verify into .cache/')
   .option('--record', `write ${SUMS}: for a release, of all targets`)
-  .option('--verify', `build afresh, beside what is there, and compare with ${SUMS}`)
+  .option('--verify', `build afresh, and compare with ${SUMS}`)
   .parse()
 const options = command.opts()
 
@@ -97,7 +97,7 @@ const sumsOf = (made) =>
     .sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1))
     .join('')
 
-/** Files whose sum is another than the recorded one. */
+/** Files whose sum is another than the recorded one; when all were made, also what is recorded of no target. */
 function differing(made) {
   const recorded = new Map(
     readFileSync(path.join(root, SUMS), 'utf8')
@@ -105,7 +105,17 @@ function differing(made) {
       .split('\n')
       .map((line) => [line.slice(66), line.slice(0, 64)]),
   )
-  return made.filter(({ file, hash }) => recorded.get(file) !== hash).map(({ file }) => file)
+  const wrong = made.filter(({ file, hash }) => recorded.get(file) !== hash).map(({ file }) => file)
+  if (made.length < TARGETS.length) return wrong
+  return [...wrong, ...[...recorded.keys()].filter((name) => !TARGETS.some(({ file }) => file === name))]
+}
+
+function outputDirectory() {
+  if (options.out !== undefined) return path.resolve(options.out)
+  if (!options.verify) return root
+  const out = path.join(cache, 'prebuild', 'verify')
+  rmSync(out, { recursive: true, force: true })
+  return out
 }
 
 async function main() {
@@ -116,8 +126,7 @@ async function main() {
     return
   }
   openToolchain()
-  const out = options.verify ? path.join(cache, 'prebuild', 'verify') : path.resolve(options.out)
-  if (options.verify) rmSync(out, { recursive: true, force: true })
+  const out = outputDirectory()
   const made = await makeAll(targets, out, options.fresh || options.verify)
   console.log(summary(made))
   if (options.record) writeFileSync(path.join(out, SUMS), sumsOf(made))
