@@ -73,6 +73,7 @@ const joined = (messages: readonly { data: Buffer }[]): Buffer => Buffer.concat(
 
 const { platform } = process
 const wine = process.env['SENDMSG_WINE'] !== undefined
+const qemu = process.env['SENDMSG_QEMU'] !== undefined
 const can = capabilities()
 const x = Buffer.from('x')
 const noSend = (field: SendField, family: 'IPv4' | 'IPv6'): string | false =>
@@ -116,6 +117,10 @@ for (const route of routes) {
         const arrived = await sink.receive(3)
         t.same(texts(arrived), texts(messages), `${way}: all three arrived, in order`)
         told(t, arrived, Array(3).fill({ address: loopback, port: socket.address().port, destination: loopback }))
+      }
+      if (qemu) {
+        t.pass('no view at all', { skip: 'qemu-user sends nothing where there is no iovec' })
+        return
       }
       t.equal(trySendmsg(socket, { data: [], ...to }), 0, 'no view at all is an empty datagram')
       t.same(sizes(await sink.receive(1)), [0])

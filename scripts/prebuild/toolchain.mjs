@@ -23,7 +23,7 @@ const HEADERS = {
   members: ['include/node'],
 }
 
-/** Any release of LLVM 14 links alike; another one may not. */
+/** Any release of LLVM 16 links alike; another one may not. */
 const LINKER = 'ld64.lld-16'
 
 /** Where the compiler is, its environment, and Node's headers. */
