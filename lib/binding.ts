@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import load from 'node-gyp-build'
+import { loadAddon } from './load-addon'
 
 /** One socket in the addon. Numbers below zero are the platform's error codes, negated. */
 export interface Endpoint {
@@ -142,7 +141,7 @@ export interface FieldMasks {
   readonly IPv6: number
 }
 
-export const binding = load(join(__dirname, '..')) as Binding
+export const binding = loadAddon() as Binding
 
 /** The slots are in the machine's own order. */
 export const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1

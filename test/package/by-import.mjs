@@ -1,0 +1,5 @@
+import dgram, { createSocket, sendmsg } from 'sendmsg'
+import exchange from './exchange.cjs'
+
+await exchange({ createSocket, sendmsg })
+await exchange(dgram)

@@ -1,0 +1,3 @@
+const exchange = require('./exchange.cjs')
+
+exchange(require('sendmsg'))
