@@ -1,7 +1,8 @@
 // Builds the addon for Windows and runs the tests in Windows' Node under Wine.
 //
-//   node scripts/test-windows.mjs [--node VERSION]… [--chroot DIRECTORY] [NAME…]
+//   node scripts/test-windows.mjs [--addon FILE] [--node VERSION]… [--chroot DIRECTORY] [NAME…]
 //
+// FILE is the addon to test, as prebuilds/win32-x64/sendmsg.node; without it that is what mingw makes of the sources here.
 // NAME is one of the suites below. Without any the first VERSION runs them all, and the others what is called `everywhere`.
 // With the hook (test/windows/) control data reaches the network; without it the tests show that it does not. DIRECTORY
 // holds a Debian with the Wine to use (test-windows-newer.mjs). The reports are .cache/windows/reports/*.tap.
@@ -52,10 +53,13 @@ const suites = {
 }
 
 /** The package as it would be installed on Windows, and the tests beside it, which import it by its name. */
-async function stage(names) {
+async function stage(names, addon) {
   rmSync(home, { recursive: true, force: true })
   mkdirSync(home, { recursive: true })
-  await buildWindows(path.join(home, 'prebuilds', 'win32-x64', 'sendmsg.node'))
+  const place = path.join(home, 'prebuilds', 'win32-x64', 'sendmsg.node')
+  // Also where another is tested: the test of the contract is linked with its objects.
+  await buildWindows(place)
+  if (addon !== undefined) cpSync(addon, place)
   cpSync(path.join(root, 'dist'), path.join(home, 'dist'), { recursive: true })
   cpSync(path.join(root, 'package.json'), path.join(home, 'package.json'))
   await build({
@@ -105,7 +109,7 @@ async function runOne({ name, version, how, cpu }, { wine, hook, preload, contra
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { node: { type: 'string', multiple: true }, chroot: { type: 'string' } },
+    options: { addon: { type: 'string' }, node: { type: 'string', multiple: true }, chroot: { type: 'string' } },
   })
   const names = positionals.length > 0 ? positionals : Object.keys(suites)
   const unknown = names.filter((name) => suites[name] === undefined)
@@ -113,7 +117,7 @@ async function main() {
   const nodes = values.node ?? versions
   rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports, { recursive: true })
-  await stage(names)
+  await stage(names, values.addon)
   const hook = await buildHook(path.join(work, 'hook'))
   const contract = await buildContract(path.join(work, 'contract'))
   const wine = openWine(values.chroot)
