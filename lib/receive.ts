@@ -98,6 +98,19 @@ const viewOf = ((): ((buffer: ArrayBuffer, start: number, size: number) => Recei
   return (buffer, start, size) => new Species(buffer, start, size)
 })()
 
+/** What small datagrams of trains are copied into. Not Node's pool (Buffer.from), which has 64 kB from Node 24 on. */
+const pieces = new Chunk(SMALL_CHUNK)
+
+function copied(data: ReceivedData): ReceivedData {
+  const { byteLength } = data
+  // A program can have detached it.
+  if (pieces.memory.byteLength < pieces.used + byteLength) pieces.renew()
+  const copy = viewOf(pieces.buffer, pieces.used, byteLength)
+  copy.set(data)
+  pieces.used += (byteLength + 7) & ~7
+  return copy
+}
+
 const small = new Chunk(SMALL_CHUNK)
 const large = new Chunk(LARGE_CHUNK)
 const chunks = [small, large] as const
@@ -184,8 +197,8 @@ function append(messages: Message[], slot: number, style: ReceiveStyle): void {
   let at = start
   do {
     let data = viewOf(buffer, at, Math.min(segmentSize, end - at))
-    // A small one must not hold the whole train: Buffer.from copies into Node's own 8 kB pool.
-    if (data.byteLength < SMALL_MESSAGE && data.byteLength < size) data = Buffer.from(data)
+    // A small one must not hold the whole train.
+    if (data.byteLength < SMALL_MESSAGE && data.byteLength < size) data = copied(data)
     messages.push(new ReceivedMessage(slot, data, data.byteLength, false, wantControl))
     at += segmentSize
   } while (at < end)
