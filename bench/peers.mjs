@@ -1,9 +1,9 @@
 // The peers beside C and dgram: how each is started here, or why it isn't there.
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { fetchPackage } from '../scripts/npm-package.mjs'
 
 const run = promisify(execFile)
 const here = import.meta.dirname
@@ -14,9 +14,8 @@ const BUN = '1.4.4'
 const FINDERS = {
   async bun() {
     if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('fetched for Linux on x64 only')
-    const binary = join(cache, 'bun', BUN, 'bin', 'bun')
-    if (!existsSync(binary)) await fetchBun(join(cache, 'bun'), BUN)
-    return [binary, join(here, 'peers', 'bun.mjs')]
+    const bun = { name: '@oven/bun-linux-x64', version: BUN, members: ['bin/bun'] }
+    return [join(fetchPackage(bun, join(cache, 'bun', BUN)), 'bin', 'bun'), join(here, 'peers', 'bun.mjs')]
   },
   async python() {
     await run('python3', ['-c', 'import socket; socket.socket.sendmsg'])
@@ -31,18 +30,6 @@ const FINDERS = {
     })
     return [binary]
   },
-}
-
-async function fetchBun(home, version) {
-  await mkdir(home, { recursive: true })
-  const fresh = await mkdtemp(join(home, 'fetch-'))
-  try {
-    await run('npm', ['pack', '--pack-destination', fresh, `@oven/bun-linux-x64@${version}`], { cwd: fresh })
-    await run('tar', ['-xzf', `oven-bun-linux-x64-${version}.tgz`, 'package/bin/bun'], { cwd: fresh })
-    await rename(join(fresh, 'package'), join(home, version))
-  } finally {
-    await rm(fresh, { recursive: true, force: true })
-  }
 }
 
 /** The commands of those that are there, by name; tells of each other why it is left out. */

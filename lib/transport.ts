@@ -394,5 +394,5 @@ export class Transport {
   }
 }
 
-/** Bun ends the process at uv_poll_init_socket: its libuv is a stub on POSIX. */
+/** Bun has no libuv on POSIX, and ends the process at uv_poll_init_socket. */
 export const canWait = !('bun' in process.versions) || process.platform === 'win32'

