@@ -1,6 +1,6 @@
 // Binaries that were built before of the same sources by the same tools.
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { cache, machoLinker, root, TOOLS } from './toolchain.mjs'
@@ -21,8 +21,7 @@ const WINDOWS_INPUTS = ['scripts/windows/host-jumps.mjs', 'scripts/windows/host_
 
 function filesOf(name) {
   const file = path.join(root, name)
-  const names = readdirSync(path.dirname(file), { withFileTypes: true })
-  if (names.find((entry) => entry.name === path.basename(file)).isFile()) return [name]
+  if (statSync(file).isFile()) return [name]
   return readdirSync(file)
     .sort()
     .flatMap((inner) => filesOf(path.posix.join(name, inner)))
