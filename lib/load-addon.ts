@@ -39,7 +39,9 @@ function looked(): string[] {
   const from = process.env['SENDMSG_PREBUILD'] ?? directory
   const builds = process.env['PREBUILDS_ONLY'] ? [] : [join('build', 'Release'), join('build', 'Debug')]
   const prebuilds = join('prebuilds', `${platform}-${arch}`)
-  return [...[...builds, prebuilds].map((path) => join(from, path)), join(dirname(process.execPath), prebuilds)]
+  const inside = [...builds, prebuilds].map((path) => join(from, path))
+  const bundled = directory === beside ? [] : [join(beside, 'prebuilds')]
+  return [...bundled, ...inside, join(dirname(process.execPath), prebuilds)]
 }
 
 function explain(cause: NodeJS.ErrnoException): string {
@@ -50,7 +52,8 @@ function explain(cause: NodeJS.ErrnoException): string {
     `node-gyp-build: ${cause.message.trim()}`,
     'Looked in:',
     ...looked().map((path) => `  ${contentOf(path)}`),
-    'Compile it with `npm rebuild sendmsg`, which needs Python 3, make and a C++17 compiler; of a bundle, see docs/platforms.md.',
+    'Compile it with `npm rebuild sendmsg`, which needs Python 3, make and a C++17 compiler.',
+    'A bundle wants the prebuilds/ of the package in a directory `sendmsg` beside it.',
   ].join('\n')
 }
 

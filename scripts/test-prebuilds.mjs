@@ -97,7 +97,9 @@ async function runIn(runtime) {
 
 async function main(names) {
   const chosen = RUNTIMES.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))
-  if (chosen.length === 0) throw new Error(`no runtime ${names.join(', ')}`)
+  if (chosen.length === 0) {
+    throw new Error(`no runtime ${names.join(', ')}: there are\n${RUNTIMES.map(({ name }) => name).join('\n')}`)
+  }
   rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports, { recursive: true })
   const results = []

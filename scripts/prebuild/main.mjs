@@ -1,6 +1,6 @@
 // Builds the prebuilt binaries, all of them on one Linux machine. Names and places are prebuildify's.
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { SingleBar } from 'cli-progress'
@@ -124,6 +124,9 @@ async function main() {
     if (options.json) console.log(JSON.stringify(targets))
     else for (const { name, file } of targets) console.log(`${name.padEnd(20)}${file}`)
     return
+  }
+  if (options.verify && !existsSync(path.join(root, SUMS))) {
+    throw new Error(`there is no ${SUMS} to compare with: it is committed with a release`)
   }
   openToolchain()
   const out = outputDirectory()
