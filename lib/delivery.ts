@@ -5,10 +5,12 @@ import type { Transport } from './transport'
 import type { Message } from './types'
 import { roomFor } from './validate'
 
-/** Received in one turn of the loop at most, so that one socket starves nobody: messages, and bytes about. */
+/** Bytes that are received in one turn of the loop at most, about, so that one socket starves nobody. */
+const TURN = 1 << 20
+/** A message takes as long as so many bytes at least. */
+const LEAST_COST = 4096
+/** Asked for at once. To ask for more than there is costs, too. */
 const MOST_MESSAGES = 64
-const MOST_BYTES = 1 << 18
-/** To ask for more than there is costs, too. */
 const LEAST_MESSAGES = 8
 const NOTHING: readonly Message[] = []
 /** Errors of earlier datagrams that are told in one turn of the loop at most. */
@@ -26,6 +28,8 @@ export class Delivery {
   private stopped = false
   /** Messages to ask for. */
   private room = roomFor(LEAST_MESSAGES)
+  /** Bytes that this turn has left. */
+  private turn = 0
 
   constructor(
     private readonly socket: EventEmitter,
@@ -34,14 +38,17 @@ export class Delivery {
     transport.onMore = () => this.goOn()
   }
 
-  /** From now on what comes is read, one batch in a turn. */
+  /** From now on what comes is read. */
   start(): void {
     const { transport, resource } = this
     // Entered by the addon at less than half the price. Not sooner: nobody would let go of what is not closed.
     resource.runInAsyncScope(() => {
       transport.endpoint.setContext(resource, 'DATAGRAMREAD')
     })
-    transport.onReadable = () => this.receive()
+    transport.onReadable = () => {
+      this.turn = TURN
+      return this.receive()
+    }
   }
 
   /** From now on errors of earlier datagrams are told, also of a socket that is pulled from. */
@@ -58,13 +65,14 @@ export class Delivery {
   stop(): void {
     this.stopped = true
     this.batch = NOTHING
+    this.turn = 0
     this.errors = []
   }
 
-  /** What a listener that threw has left, then the next message. */
+  /** What a listener that threw has left, then the next message, or the next batch. */
   private goOn(): boolean {
     this.tellErrors()
-    return this.deliver()
+    return this.next < this.batch.length ? this.deliver() : this.receive()
   }
 
   private tellErrors(): void {
@@ -72,14 +80,15 @@ export class Delivery {
     while ((error = this.errors.shift()) !== undefined) this.socket.emit('datagramError', error)
   }
 
-  /** A batch, and its first message. Whether there are more. */
+  /** A batch, and its first message. Whether there are more of either. */
   private receive(): boolean {
-    if (this.stopped) return false
+    if (this.stopped || this.turn <= 0) return false
     try {
       this.batch = this.transport.receiveAll(this.room)
       this.next = 0
-      this.changeRoom()
+      this.endTurn()
     } catch (error) {
+      this.turn = 0
       this.socket.emit('error', error)
       return false
     }
@@ -87,31 +96,36 @@ export class Delivery {
     return this.deliver()
   }
 
-  /** As the last batch lets expect: many at once where it was full, fewer from then on. */
-  private changeRoom(): void {
+  /** What the last batch leaves of the turn, and how many it lets expect: many where it was full, fewer from then on. */
+  private endTurn(): void {
     const { batch, room } = this
     const { length } = batch
-    if (length === 0) return
+    if (length === 0) {
+      this.turn = 0
+      return
+    }
+    const full = this.transport.mayHaveMore
     const { size } = batch[length - 1]!
     // A train that was split is as many messages, of one that the kernel was asked for.
-    const bytesOfEach = Math.max(1, size, (size * length) / room.count)
-    const most = Math.max(1, Math.min(MOST_MESSAGES, Math.floor(MOST_BYTES / bytesOfEach)))
-    const next =
-      length >= room.count ? MOST_MESSAGES : Math.max(LEAST_MESSAGES, 2 * length, room.count - (room.count >> 3))
+    const cost = Math.max(LEAST_COST, size, (size * length) / room.count)
+    const most = Math.max(1, Math.min(MOST_MESSAGES, Math.floor(TURN / cost)))
+    const next = full ? MOST_MESSAGES : Math.max(LEAST_MESSAGES, 2 * length, room.count - (room.count >> 3))
     const count = Math.min(most, next)
+    const left = this.turn - room.count * cost
+    this.turn = full && left >= count * cost ? left : 0
     if (count !== room.count) this.room = roomFor(count)
   }
 
+  /** Whether to be called again. */
   private deliver(): boolean {
     const { batch } = this
-    if (this.stopped || this.next >= batch.length || this.socket.listenerCount('message') === 0) {
-      this.batch = NOTHING
-      return false
+    if (!this.stopped && this.next < batch.length && this.socket.listenerCount('message') > 0) {
+      const message = batch[this.next++]!
+      this.socket.emit('message', message.data, message)
+      if (this.next < batch.length) return true
     }
-    const message = batch[this.next++]!
-    const more = this.next < batch.length
-    if (!more) this.batch = NOTHING
-    this.socket.emit('message', message.data, message)
-    return more
+    this.batch = NOTHING
+    this.next = 0
+    return this.turn > 0
   }
 }

@@ -116,6 +116,7 @@ const large = new Chunk(LARGE_CHUNK)
 const chunks = [small, large] as const
 /** Large chunks for what `large` has no room for, so that it can be received where it stays. */
 const spares: ReceivedData[] = []
+let wantedSpares = 4
 
 /** Which messages a socket's owner gets, and what of them. */
 export interface ReceiveStyle {
@@ -158,6 +159,7 @@ export function receiveInto(
   )
   if (received <= 0) return received
   let first = 0
+  let taken = 0 // large chunks
   for (;;) {
     const packed = report.packed()
     for (let slot = first; slot < packed; slot++) append(messages, slot, style)
@@ -167,14 +169,21 @@ export function receiveInto(
     if (filled > 0) {
       large.renew(spares.splice(0, filled).pop())
       large.used = report.largeUsed()
+      taken += filled
     }
     if (packed >= received) break
-    ;(receiveSlots.size(packed) < SMALL_MESSAGE ? small : large).renew()
+    if (receiveSlots.size(packed) < SMALL_MESSAGE) {
+      small.renew()
+    } else {
+      large.renew()
+      taken++
+    }
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
   }
-  // All of them, once large messages come: so much a thread holds, however they come.
-  while (large.used > 0 && spares.length < mostSpareChunks) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
+  // Once large messages come, as many as any batch took: so much a thread holds.
+  wantedSpares = Math.min(mostSpareChunks, Math.max(wantedSpares, taken))
+  while (large.used > 0 && spares.length < wantedSpares) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
   return received
 }
 

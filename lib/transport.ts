@@ -130,6 +130,8 @@ export class Transport {
   private receivers: Receiver[] = []
   /** The native error, negated, that came behind what is ready. */
   private failure = 0
+  /** The kernel gave all that it was asked for, so that it may have more. */
+  mayHaveMore = false
   private watched = 0
   /** While nothing is read because of an error that stays. */
   private rest: NodeJS.Timeout | undefined
@@ -372,6 +374,7 @@ export class Transport {
         received = receiveInto(ready, this.endpoint, most, room, this.style)
       }
       if (received < 0) status = received
+      this.mayHaveMore = received >= Math.min(most, slotCount)
       if (received === 0) break
       if (ready.length === before) fruitless++
       else if (most <= slotCount) break

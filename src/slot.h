@@ -175,7 +175,7 @@ constexpr uint32_t kMaxDatagram = 65535;
 constexpr uint32_t kReceiveStride = 65536 + 1088;
 // Records take up to twice the room of the control messages that they are copied from.
 constexpr uint32_t kRecordStride = 2 * kReceiveControlRoom;
-constexpr uint32_t kMostSpareChunks = 4;
+constexpr uint32_t kMostSpareChunks = 16;
 constexpr uint32_t kSmallMessage = 512;  // below this a message goes to the small chunk
 
 }  // namespace datagram

@@ -178,6 +178,40 @@ t.test('a listener that goes and comes back', async (t) => {
   t.same(heard.slice(3), ['again'])
 })
 
+t.test('a turn of the loop', async (t) => {
+  const many = Array.from({ length: 300 }, (_, at) => String(at))
+  for (const event of ['message', 'messages'] as const) {
+    const socket = await bound(t, { type: 'udp4', recvBufferSize: 1 << 20 })
+    const order: string[] = []
+    const turns: number[] = []
+    let heard = 0
+    let inTurn = 0
+    socket.on(event, (got: Buffer | readonly Message[]) => {
+      const count = event === 'message' ? 1 : got.length
+      heard += count
+      if (inTurn === 0) {
+        setImmediate(() => {
+          turns.push(inTurn)
+          inTurn = 0
+        })
+      }
+      inTurn += count
+      order.push('event')
+      process.nextTick(() => order.push('tick'))
+      void Promise.resolve().then(() => order.push('promise'))
+    })
+    await sendTo(t, socket, ...many)
+    await until(() => turns.reduce((sum, count) => sum + count, 0) === many.length)
+    t.equal(heard, many.length)
+    t.ok(Math.max(...turns) <= 256, `${event}: has no more than 256 messages`, { turns })
+    t.equal(
+      order.join(' '),
+      order.map((_, at) => ['event', 'tick', 'promise'][at % 3]).join(' '),
+      'and what an event leaves to ticks and promises is done before the next',
+    )
+  }
+})
+
 t.test('the async context of events is that of createSocket()', async (t) => {
   const context = new AsyncLocalStorage<string>()
   const seen = new Map<string, string | undefined>()
