@@ -116,7 +116,24 @@ const large = new Chunk(LARGE_CHUNK)
 const chunks = [small, large] as const
 /** Large chunks for what `large` has no room for, so that it can be received where it stays. */
 const spares: ReceivedData[] = []
-let wantedSpares = 4
+const LEAST_SPARES = 4
+/** None until large messages come. */
+let wantedSpares = 0
+
+/**
+ * Once glibc has freed a block of this size it keeps up to twice as much of what is freed later (mallopt(3),
+ * M_MMAP_THRESHOLD; tuning it by hand goes before). Or else all above 128 kB goes back to the system, each time that the
+ * garbage collector frees chunks, 32 MB at a time, and every page of it is faulted in again.
+ */
+const KEPT_FROM_BLOCK = 24 * 1024 * 1024
+
+function keepFreedMemory(): void {
+  try {
+    Buffer.allocUnsafeSlow(KEPT_FROM_BLOCK)
+  } catch {
+    // Where memory is that scarce it had better go back.
+  }
+}
 
 /** Which messages a socket's owner gets, and what of them. */
 export interface ReceiveStyle {
@@ -181,9 +198,12 @@ export function receiveInto(
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
   }
-  // Once large messages come, as many as any batch took: so much a thread holds.
-  wantedSpares = Math.min(mostSpareChunks, Math.max(wantedSpares, taken))
-  while (large.used > 0 && spares.length < wantedSpares) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
+  if (large.used > 0) {
+    if (wantedSpares === 0) keepFreedMemory()
+    // As many as any batch took: so much a thread holds.
+    wantedSpares = Math.min(mostSpareChunks, Math.max(LEAST_SPARES, wantedSpares, taken))
+    while (spares.length < wantedSpares) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
+  }
   return received
 }
 

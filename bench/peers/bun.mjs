@@ -13,7 +13,7 @@ function measure(send) {
     while (sent < wanted) sent += send()
     return sent
   }
-  loop(count / 4) // compiled by now
+  loop(number('warm', count))
   const start = cpuTime()
   const sent = loop(count)
   tell(sent, cpuTime() - start)

@@ -1,4 +1,4 @@
-// Many sockets: do=send (round robin by trySendmsg, port=) or do=receive (by 'messages', warm=); sockets=, count=.
+// Many sockets: do=send (round robin by trySendmsg, port=) or do=receive (by 'messages'); sockets=, warm=, count=.
 import { createSocket } from 'sendmsg'
 import { cpuTime, given, meter, number, tell } from './subject.mjs'
 
@@ -19,7 +19,7 @@ function send(sockets) {
     }
   }
   const count = number('count', 1)
-  loop(count / 4) // compiled by now
+  loop(number('warm', count))
   const start = cpuTime()
   loop(count)
   tell(count, cpuTime() - start)

@@ -1,5 +1,5 @@
 // Sends as reference/send.c does: with=sendmsg or dgram, call= (trySendmsg, sendmsg, trySendmmsg), batch=, payload=,
-// segment=, buffers=, control=1, connected=1, reuse=1 (one message object for all), count=, port=.
+// segment=, buffers=, control=1, connected=1, reuse=1 (one message object for all), warm=, count=, port=.
 import dgram from 'node:dgram'
 import { createSocket } from 'sendmsg'
 import { cpuTime, given, number, tell } from './subject.mjs'
@@ -56,7 +56,7 @@ const calls = {
 }
 
 async function measure(send) {
-  await send(count / 4) // compiled by now
+  await send(number('warm', count))
   const start = cpuTime()
   const sent = await send(count)
   tell(sent, cpuTime() - start)
