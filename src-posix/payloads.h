@@ -15,10 +15,11 @@ namespace datagram {
 // in_pktinfo (not all kernels have it), with the kernel's type for its index.
 template <typename PacketInfo>
 void EncodePacketInfoIPv4(const SendSlot& slot, uint8_t* payload) {
-  PacketInfo info = {};
-  info.ipi_ifindex = static_cast<decltype(info.ipi_ifindex)>(slot.interfaceIndex);
-  if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
-  Put(payload, info);
+  static_assert(sizeof PacketInfo::ipi_ifindex == sizeof slot.interfaceIndex);
+  Put(payload + offsetof(PacketInfo, ipi_ifindex), slot.interfaceIndex);
+  if (slot.fields & kSource) {
+    std::memcpy(payload + offsetof(PacketInfo, ipi_spec_dst), slot.source, 4);
+  }
 }
 
 // RFC 3542, 6.2 and 6.3.

@@ -19,8 +19,8 @@ struct SendControl {
   Family family;    // the level's family; kNoFamily: any
   int level;
   int type;
-  size_t size;  // of the payload
-  void (*encode)(const SendSlot& slot, uint8_t* payload);
+  size_t size;                                             // of the payload
+  void (*encode)(const SendSlot& slot, uint8_t* payload);  // which is zeroed
 };
 
 // A control message that can be received. One that is shorter than `least` is passed over:
@@ -152,7 +152,7 @@ inline bool EncodeControl(const Kernel& kernel, const SendSlot& slot, uint32_t f
 // Calls visit(level, type, payload, length) for each control message that is there whole. Goes by
 // the lengths alone and never looks ahead: macOS before 14 loops on zeroed ones in CMSG_NXTHDR.
 template <typename Visit>
-void ForEachControl(uint8_t* buffer, size_t length, Visit visit) {
+void ForEachControl(uint8_t* buffer, size_t length, const Visit& visit) {
   size_t at = 0;
   while (length - at >= ControlLength(0)) {
     auto* header = reinterpret_cast<ControlHeader*>(buffer + at);

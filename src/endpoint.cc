@@ -423,7 +423,7 @@ bool Endpoint::ReadViews(napi_env env, uint32_t count, const napi_value* values,
     return false;
   }
   std::vector<Buffer>& buffers = instance.buffers;
-  buffers.clear();
+  buffers.resize(views);
   for (size_t index = 0; index < views; index++) {
     uint8_t* bytes = nullptr;
     size_t length = 0;
@@ -435,7 +435,7 @@ bool Endpoint::ReadViews(napi_env env, uint32_t count, const napi_value* values,
       Throw(env, "ERR_OUT_OF_RANGE", "a view is too long");
       return false;
     }
-    buffers.push_back(MakeBuffer(bytes, length));
+    buffers[index] = MakeBuffer(bytes, length);
   }
 
   size_t used = 0;

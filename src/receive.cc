@@ -47,7 +47,12 @@ void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea&
   slot.family = sender.family;
   slot.port = state.raw ? 0 : sender.port;
   slot.addressScope = sender.scope;
-  std::memcpy(slot.address, sender.bytes, sizeof slot.address);
+  if (sender.family == kIPv4) {
+    // Just what was written just now: no load has to wait for several stores.
+    std::memcpy(slot.address, sender.bytes, 4);
+  } else {
+    std::memcpy(slot.address, sender.bytes, sizeof slot.address);
+  }
 
   slot.offset = HeaderLength(state, area.data + index * area.data_stride, MessageSize(header));
   slot.size = static_cast<uint32_t>(MessageSize(header)) - slot.offset;
