@@ -122,8 +122,8 @@ let wantedSpares = 0
 
 /**
  * Once glibc has freed a block of this size it keeps up to twice as much of what is freed later (mallopt(3),
- * M_MMAP_THRESHOLD; tuning it by hand goes before). Or else all above 128 kB goes back to the system, each time that the
- * garbage collector frees chunks, 32 MB at a time, and every page of it is faulted in again.
+ * M_MMAP_THRESHOLD), unless the program or its environment set what it keeps. Or else all above 128 kB goes back to the
+ * system whenever the garbage collector frees chunks, 32 MB at a time, and every page of it is faulted in again.
  */
 const KEPT_FROM_BLOCK = 24 * 1024 * 1024
 
