@@ -1,4 +1,5 @@
 // What the socket tests share.
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import os from 'node:os'
 import timers from 'node:timers/promises'
@@ -157,12 +158,18 @@ export function isLocal(address: string): boolean {
   }
 }
 
-/** A port that nobody listens on. */
+/** A port that nobody has. Not one that the system gives out: another process could get it meanwhile. */
 export async function closedPort(type: 'udp4' | 'udp6'): Promise<number> {
-  const socket = createSocket(type)
-  socket.bind()
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  await socket[Symbol.asyncDispose]()
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 30_000)
+    const socket = createSocket(type)
+    try {
+      socket.bindSync({ port })
+      return port
+    } catch (error) {
+      if (!['EADDRINUSE', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    } finally {
+      await socket[Symbol.asyncDispose]()
+    }
+  }
 }
