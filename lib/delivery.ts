@@ -86,7 +86,7 @@ export class Delivery {
     try {
       this.batch = this.transport.receiveAll(this.room)
       this.next = 0
-      this.endTurn()
+      this.planNext()
     } catch (error) {
       this.turn = 0
       this.socket.emit('error', error)
@@ -96,8 +96,8 @@ export class Delivery {
     return this.deliver()
   }
 
-  /** What the last batch leaves of the turn, and how many it lets expect: many where it was full, fewer from then on. */
-  private endTurn(): void {
+  /** What the last batch leaves of the turn, and how many to ask for next: many where it was full, fewer from then on. */
+  private planNext(): void {
     const { batch, room } = this
     const { length } = batch
     if (length === 0) {
