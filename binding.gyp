@@ -18,6 +18,7 @@
         'src/addon.cc',
         'src/address.cc',
         'src/batch.cc',
+        'src/earlier_errors.cc',
         'src/endpoint.cc',
         'src/find_handle.cc',
         'src/instance.cc',

@@ -182,6 +182,7 @@ const packedIndex = offsetOf(layout.report, 'packed') >> 2
 const smallUsedIndex = offsetOf(layout.report, 'smallUsed') >> 2
 const largeUsedIndex = offsetOf(layout.report, 'largeUsed') >> 2
 const largeChunkIndex = offsetOf(layout.report, 'largeChunk') >> 2
+const earlierErrorsIndex = offsetOf(layout.report, 'earlierErrors') >> 2
 
 /** What a call tells beside its return value. */
 export const report = {
@@ -191,6 +192,7 @@ export const report = {
   smallUsed: (): number => reportWords[smallUsedIndex]!,
   largeUsed: (): number => reportWords[largeUsedIndex]!,
   largeChunk: (): number => reportWords[largeChunkIndex]!,
+  earlierErrors: (): number => reportWords[earlierErrorsIndex]!,
 }
 
 /** src/slot.h: Field. */
@@ -235,5 +237,8 @@ export const Option = {
   receiveErrors: 16,
 } as const
 
-/** uv.h: UV_READABLE, UV_WRITABLE; src/endpoint.cc: kLater. */
-export const Readiness = { readable: 1, writable: 2, later: 0x100 } as const
+/** src/backend.h: SendClock. */
+export const SendClock = { monotonic: 1, tai: 2 } as const
+
+/** uv.h: UV_READABLE, UV_WRITABLE, UV_DISCONNECT, with which errors alone come; src/endpoint.cc: kLater. */
+export const Readiness = { readable: 1, writable: 2, errors: 4, later: 0x100 } as const

@@ -109,6 +109,11 @@ function forgetIdle(): void {
 
 const nothing = (): void => undefined
 
+/** What was sent in the background failed, and the socket has no `'error'` event of ours. */
+const warn = (error: Error): void => {
+  process.emitWarning(error)
+}
+
 /** What it means that a descriptor is refused. */
 const refusals: Readonly<Partial<Record<string, string>>> = {
   EBADF: 'the descriptor is not open',
@@ -124,5 +129,5 @@ function borrowEndpoint(descriptor: number, syscall: string, prepare: () => void
   const status = endpoint.borrow(descriptor)
   if (status !== 0) throw fromNative(status, syscall, { detail: refusals[fromNative(status, syscall).code] })
   const facts = new SocketFacts(endpoint, { borrowed: true, sendTime: true, ignoreUnsupported: false })
-  return new Transport(endpoint, facts, BORROWED_STYLE, prepare, nothing)
+  return new Transport(endpoint, facts, BORROWED_STYLE, prepare, warn)
 }

@@ -3,10 +3,14 @@ import { LITTLE_ENDIAN, binding, offsetOf, type Endpoint } from './binding'
 import { fromNative, SocketError, type SocketErrorOptions } from './errors'
 import type { ReceivedData } from './types'
 
-const ORIGINS = [undefined, 'local', 'icmp', 'icmp6'] as const
+/** SO_EE_ORIGIN_ of linux/errqueue.h. */
+const ORIGINS = [undefined, 'local', 'icmp', 'icmp6', undefined, undefined, 'txtime'] as const
 
-/** Who found out about the error of a datagram: our own kernel, or somebody who sent an ICMP message. */
-export type ErrorOrigin = 'local' | 'icmp' | 'icmp6'
+/**
+ * Who found out about the error of a datagram: our own kernel, somebody who sent an ICMP message, or the queue that was to
+ * send the datagram at its `sendTime` (SO_TXTIME, SOF_TXTIME_REPORT_ERRORS).
+ */
+export type ErrorOrigin = 'local' | 'icmp' | 'icmp6' | 'txtime'
 
 interface Details {
   readonly origin: ErrorOrigin
@@ -14,6 +18,7 @@ interface Details {
   readonly icmpCode: number | undefined
   readonly mtu: number | undefined
   readonly offender: string | undefined
+  readonly sendTime: bigint | undefined
   readonly data: ReceivedData
 }
 
@@ -31,6 +36,8 @@ export class DatagramError extends SocketError {
   readonly mtu: number | undefined
   /** Who sent the ICMP message: the host itself, or a router on the way. */
   readonly offender: string | undefined
+  /** The time at which the datagram was to be sent; of `txtime`. */
+  readonly sendTime: bigint | undefined
   /** The start of the datagram, as much as came back; nothing of what the kernel itself refused. */
   readonly data: ReceivedData
 
@@ -41,6 +48,7 @@ export class DatagramError extends SocketError {
     this.icmpCode = details.icmpCode
     this.mtu = details.mtu
     this.offender = details.offender
+    this.sendTime = details.sendTime
     this.data = details.data
   }
 }
@@ -72,10 +80,10 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
   const byte = (name: string): number => slots[base + offsetOf(layout, name)]!
   const word = (name: string): number => words.getUint32(base + offsetOf(layout, name), LITTLE_ENDIAN)
   const origin = ORIGINS[byte('origin')]
-  if (origin === undefined) return undefined // a time stamp, not an error
+  if (origin === undefined) return undefined // a timestamp, not an error
   const named = fromNative(words.getInt32(base + offsetOf(layout, 'status'), LITTLE_ENDIAN), 'sendmsg')
   const start = word('offset')
-  const icmp = origin !== 'local'
+  const icmp = origin === 'icmp' || origin === 'icmp6'
   return new DatagramError(
     {
       code: named.code,
@@ -91,29 +99,22 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
       icmpCode: icmp ? byte('code') : undefined,
       mtu: named.code === 'EMSGSIZE' ? word('info') : undefined,
       offender: textAt(byte('offenderFamily'), base + offsetOf(layout, 'offender'), word('offenderScope')),
+      // sock_txtime's errors: the upper half in ee_data, the lower in ee_info (net/sched/sch_etf.c).
+      sendTime: origin === 'txtime' ? (BigInt(word('data')) << 32n) | BigInt(word('info')) : undefined,
       data: data.subarray(start, start + word('size')),
     },
   )
 }
 
-/** A send that the kernel itself refuses is tried twice, and told of each time (src/send.cc). */
-function isRepeated(error: DatagramError, last: DatagramError | undefined): boolean {
-  if (error.origin !== 'local' || last?.origin !== 'local') return false
-  return error.code === last.code && error.address === last.address && error.port === last.port
-}
-
 /** Reads what the kernel knows of earlier datagrams, until there is no more or `most` were read. */
 export function readErrors(endpoint: Endpoint, most: number): DatagramError[] {
   const errors: DatagramError[] = []
-  let repeated = false
   for (let read = 0; read < most;) {
     const data = Buffer.alloc(COUNT * DATA_SIZE)
     const count = endpoint.receiveErrors(slots, data)
     for (let slot = 0; slot < count; slot++) {
       const error = decode(slot, data)
-      if (error === undefined) continue
-      repeated = !repeated && isRepeated(error, errors.at(-1))
-      if (!repeated) errors.push(error)
+      if (error !== undefined) errors.push(error)
     }
     if (count < COUNT) break
     read += count

@@ -55,10 +55,16 @@ export class Delivery {
   startErrors(): void {
     const { transport, resource } = this
     transport.onErrors = () => {
-      this.errors.push(...readErrors(transport.endpoint, MOST_ERRORS))
-      resource.runInAsyncScope(() => {
-        this.tellErrors()
-      })
+      const read = readErrors(transport.endpoint, MOST_ERRORS)
+      this.errors.push(...read)
+      try {
+        resource.runInAsyncScope(() => {
+          this.tellErrors()
+        })
+      } finally {
+        // A listener has thrown, or there may be more.
+        if (this.errors.length > 0 || read.length >= MOST_ERRORS) transport.onEarlierErrors()
+      }
     }
   }
 

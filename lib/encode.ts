@@ -1,6 +1,6 @@
 import { SocketAddress, type BlockList } from 'node:net'
 import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from './address'
-import { binding, Field, SendFlag } from './binding'
+import { binding, Field, LITTLE_ENDIAN, SendFlag } from './binding'
 import { isBlocked } from './block-list'
 import { encodeControl } from './control'
 import {
@@ -88,9 +88,27 @@ export function encode(
   slots.setControlFamily(index, family)
 
   let fields = 0
-  if (source !== undefined) fields |= encodeSource(source, family, name, slots, index)
+  let scope = chosenByScope(peer)
+  if (source !== undefined) {
+    const from = sourceOf(source, family, name)
+    slots.setSource(index, from)
+    fields |= Field.source
+    if (from.scope !== 0) {
+      if (peer.scope !== 0 && peer.scope !== from.scope) {
+        throw invalidArgValue(`${name}.source`, source, 'must have the scope of the destination')
+      }
+      scope = from.scope
+    }
+  }
   if (through !== undefined) {
-    slots.setInterface(index, interfaceOf(through, name))
+    const chosen = interfaceOf(through, name)
+    if ((scope !== 0 && scope !== chosen) || (peer.scope !== 0 && peer.scope !== chosen)) {
+      throw invalidArgValue(`${name}.interface`, through, 'must be that of the scope of the destination or source')
+    }
+    scope = chosen
+  }
+  if (scope !== 0) {
+    slots.setInterface(index, scope)
     fields |= Field.interface
   }
   if (trafficClass !== undefined || ecn !== undefined || dscp !== undefined) {
@@ -153,6 +171,7 @@ function encodeDestination(
   }
   if (host === undefined && number === undefined && context.peer !== undefined) {
     target.places[index] = undefined
+    target.slots.setPeer(index, context.peer)
     return context.peer
   }
   if (typeof host !== 'string') throw invalidArgType(nameOf(name, to, 'address'), 'string', host)
@@ -250,17 +269,28 @@ export function bytesOfViews(views: readonly Uint8Array[], first: number, end: n
   return bytes
 }
 
-function encodeSource(source: unknown, family: 4 | 6, name: string, slots: SendSlots, index: number): number {
+/**
+ * The interface that the scope of a destination names. Kernels look at the scope of link-local addresses alone (Linux:
+ * __ipv6_addr_needs_scope_id), so for others it is sent as the interface; 0: there is none, or the kernel honours it.
+ */
+function chosenByScope({ scope, w0 }: ParsedAddress): number {
+  if (scope === 0) return 0
+  const first = LITTLE_ENDIAN ? w0 & 0xff : w0 >>> 24
+  const second = LITTLE_ENDIAN ? (w0 >>> 8) & 0xff : (w0 >>> 16) & 0xff
+  // fe80::/10 (RFC 4291, 2.5.6), and ff01:: and ff02:: (2.7).
+  const needsScope =
+    first === 0xfe ? (second & 0xc0) === 0x80 : first === 0xff && ((second & 0x0f) === 1 || (second & 0x0f) === 2)
+  return needsScope ? 0 : scope
+}
+
+function sourceOf(source: unknown, family: 4 | 6, name: string): ParsedAddress {
   if (typeof source !== 'string') throw invalidArgType(`${name}.source`, 'string', source)
   const parsed = parseAddress(source)
   if (parsed === undefined) throw invalidArgValue(`${name}.source`, source, 'must be an IP address')
   if (parsed.family !== family) {
     throw invalidArgValue(`${name}.source`, source, `must be IPv${String(family)}, as the destination`)
   }
-  slots.setSource(index, parsed)
-  if (parsed.scope === 0) return Field.source
-  slots.setInterface(index, parsed.scope)
-  return Field.source | Field.interface
+  return parsed
 }
 
 function interfaceOf(through: unknown, name: string): number {

@@ -1,4 +1,4 @@
-import { binding, Field, Option, type Endpoint } from './binding'
+import { binding, Field, Option, SendClock, type Endpoint } from './binding'
 import { receiveFields } from './capabilities'
 import { fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
 import { fdType } from './fd-type'
@@ -51,7 +51,8 @@ export function configure(endpoint: Endpoint, options: SocketOptions): void {
   if (options.recvBufferSize) set(Option.receiveBuffer, options.recvBufferSize, 'recvBufferSize')
   if (options.sendBufferSize) set(Option.sendBuffer, options.sendBufferSize, 'sendBufferSize')
   if (options.dontFragment !== undefined) set(Option.dontFragment, options.dontFragment ? 1 : 0, 'dontFragment')
-  if (options.sendTime === true) set(Option.sendTime, 1, 'sendTime')
+  if (options.sendTime)
+    set(Option.sendTime, options.sendTime === 'tai' ? SendClock.tai : SendClock.monotonic, 'sendTime')
   if (options.receiveErrors === true) set(Option.receiveErrors, 1, 'receiveErrors')
   const names = namesOf(options)
   const whole = coalesces(options)

@@ -22,6 +22,8 @@ export interface SocketErrorOptions extends ErrorPlace {
   nativeName?: string | undefined
   /** How many messages of a batch went before the one that failed. */
   sent?: number | undefined
+  /** How many bytes of a segmented message went before its rest failed. */
+  bytes?: number | undefined
   /** Added to the message after a colon. */
   detail?: string | undefined
 }
@@ -50,6 +52,8 @@ export class SocketError extends Error {
   declare readonly nativeName?: string
   /** Of a batch: how many messages went before the one that failed. */
   declare sent?: number
+  /** Of a segmented message that failed midway: how many of its bytes the kernel took before. */
+  declare bytes?: number
 
   constructor(options: SocketErrorOptions) {
     const { code, syscall, address, port, detail } = options
@@ -65,6 +69,7 @@ export class SocketError extends Error {
     if (options.nativeCode !== undefined) this.nativeCode = options.nativeCode
     if (options.nativeName !== undefined) this.nativeName = options.nativeName
     if (options.sent !== undefined) this.sent = options.sent
+    if (options.bytes !== undefined) this.bytes = options.bytes
   }
 }
 
@@ -179,6 +184,11 @@ export function notSupported(field: string, context: NotSupportedContext = {}): 
 /** `ECANCELED`: the socket was closed, or its thread ended, before the operation was done. */
 export function canceled(syscall: string, where: ErrorPlace = {}): SocketError {
   return hideFrame(new SocketError({ code: 'ECANCELED', syscall, ...where }), canceled)
+}
+
+/** `ENOMEM`: there is no memory for a copy of what a call leaves to be sent. */
+export function outOfMemory(syscall: string): SocketError {
+  return hideFrame(new SocketError({ code: 'ENOMEM', syscall }), outOfMemory)
 }
 
 /** `ETIMEDOUT`: the `timeout` option. */

@@ -25,6 +25,7 @@ const TRAFFIC_CLASS = offsetOf(send, 'trafficClass')
 const TRAFFIC_CLASS_MASK = offsetOf(send, 'trafficClassMask')
 const DONT_FRAGMENT = offsetOf(send, 'dontFragment')
 const FLAGS = offsetOf(send, 'flags')
+const WITHOUT_OFFLOAD = offsetOf(send, 'withoutOffload')
 const DESTINATION = offsetOf(send, 'destination') >> 2
 const SOURCE = offsetOf(send, 'source') >> 2
 
@@ -65,6 +66,15 @@ export class SendSlots {
     this.words[word + DESTINATION + 1] = address.w1
     this.words[word + DESTINATION + 2] = address.w2
     this.words[word + DESTINATION + 3] = address.w3
+  }
+
+  /** The connected peer: what is remembered of a destination is found by it. */
+  setPeer(index: number, address: ParsedAddress): void {
+    const word = ((index * SEND_SLOT_SIZE) >> 2) + DESTINATION
+    this.words[word] = address.w0
+    this.words[word + 1] = address.w1
+    this.words[word + 2] = address.w2
+    this.words[word + 3] = address.w3
   }
 
   setSource(index: number, address: ParsedAddress): void {
@@ -131,9 +141,30 @@ export class SendSlots {
     return this.words[((index * SEND_SLOT_SIZE) >> 2) + PROGRESS]!
   }
 
+  /** Whether offload failed for a segmented message. */
+  wentWithoutOffload(index: number): boolean {
+    return this.bytes[index * SEND_SLOT_SIZE + WITHOUT_OFFLOAD] !== 0
+  }
+
   sent(index: number): number {
     return this.words[((index * SEND_SLOT_SIZE) >> 2) + SENT]!
   }
+}
+
+const wordsOf = (slot: Uint8Array): Uint32Array => new Uint32Array(slot.buffer, slot.byteOffset, slot.byteLength >> 2)
+
+/** Bytes of a segmented message that the kernel has taken, of a slot by itself. */
+export const progressOf = (slot: Uint8Array): number => wordsOf(slot)[PROGRESS]!
+
+export function setProgress(slot: Uint8Array, bytes: number): void {
+  wordsOf(slot)[PROGRESS] = bytes
+}
+
+/** For a message whose rest now stands in one view. */
+export function setWholeRest(slot: Uint8Array): void {
+  const words = wordsOf(slot)
+  words[PROGRESS] = 0
+  words[BUFFER_COUNT] = 1
 }
 
 /** The slots that the addon reads. */

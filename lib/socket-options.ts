@@ -77,8 +77,15 @@ export function checkOptions(given: SocketType | SocketOptions): SocketOptions {
   if (options.lookup !== undefined) checkFunction(options.lookup, 'lookup')
   if (typeof options.type !== 'string' || !Object.hasOwn(TYPES, options.type)) throw badSocketType()
   const { raw, family } = TYPES[options.type]
-  for (const name of ['pull', 'coalesce', 'dontFragment', 'sendTime', 'receiveErrors'] as const) {
+  for (const name of ['pull', 'coalesce', 'dontFragment', 'receiveErrors'] as const) {
     if (options[name] !== undefined) checkBoolean(options[name], `options.${name}`)
+  }
+  const { sendTime } = options
+  if (sendTime !== undefined && sendTime !== 'monotonic' && sendTime !== 'tai') {
+    if (typeof sendTime === 'string') {
+      throw invalidArgValue('options.sendTime', sendTime, "must be a boolean, 'monotonic' or 'tai'")
+    }
+    checkBoolean(sendTime, 'options.sendTime')
   }
   if (options.signal !== undefined) checkSignal(options.signal, 'options.signal')
   if (options.unsupported !== undefined && options.unsupported !== 'error' && options.unsupported !== 'ignore') {

@@ -104,7 +104,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     const endpoint = openEndpoint(checked)
     this.facts = new SocketFacts(endpoint, {
       borrowed: false,
-      sendTime: checked.sendTime ?? false,
+      sendTime: Boolean(checked.sendTime),
       ignoreUnsupported: checked.unsupported === 'ignore',
       sendBlockList: checked.sendBlockList ?? undefined,
     })
@@ -127,7 +127,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     const delivery = new Delivery(this, transport)
     this.life = new Lifecycle(this, transport, this.facts, checked, delivery)
     this.forms = new DgramSend(this, transport, this.facts, this.life, checked.lookup)
-    if (checked.receiveErrors === true) delivery.startErrors()
+    if (checked.receiveErrors === true || checked.sendTime) delivery.startErrors()
     if (typeof listener === 'function') this.on('message', listener)
     if (checked.signal !== undefined) this.life.closeOn(checked.signal)
     if (created.hasSubscribers) created.publish({ socket: this })

@@ -145,6 +145,6 @@ function manySegments(pair: Pair): boolean {
   sharedSlots.setBufferCount(0, 1)
   sharedSlots.setSegmentSize(0, 1)
   sharedSlots.setFields(0, Field.segmentSize)
-  // Refused, it goes out one by one, and the endpoint no longer offers segmentation.
-  return pair.sender.send(1, new Uint8Array(MOST_SEGMENTS)) === 1 && pair.sender.segmentation() === 1
+  // Refused, it goes out one by one.
+  return pair.sender.send(1, new Uint8Array(MOST_SEGMENTS)) === 1 && !sharedSlots.wentWithoutOffload(0)
 }

@@ -1,8 +1,6 @@
-import { AsyncResource } from 'node:async_hooks'
-import { onAbort } from './aborts'
-import { binding, Readiness, type Endpoint } from './binding'
+import { binding, Readiness, report, type Endpoint } from './binding'
+import { Deadline } from './deadline'
 import {
-  abortError,
   canceled,
   featureUnavailable,
   fromNative,
@@ -10,15 +8,18 @@ import {
   invalidArgType,
   notRunning,
   SocketError,
-  timedOut,
 } from './errors'
 import type { SocketFacts } from './facts'
+import { LinkedList, ListNode } from './linked-list'
+import { OverlappedSendQueue } from './overlapped-send-queue'
 import { receiveInto, shorten, type ReceiveStyle } from './receive'
-import { SendQueue, Waiter } from './send-queue'
+import { SendQueue, type SendQueueListener } from './send-queue'
+import { CallbackSend, PromisedSend, type SendResult } from './send-requests'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
 import { readWaitOptions, type Room } from './validate'
 
 const { slotCount } = binding.layout
+const { completesSends } = binding.kernel
 
 /** Not 0: libuv has stopped to watch, and our side must hear of it, too. */
 const UNKNOWN = -1
@@ -27,98 +28,39 @@ const REST = 10
 /** Calls that brought nothing but what blocked senders sent. */
 const MOST_FRUITLESS = 64
 
-/** A call that waits, until it is settled once. */
-class Pending {
-  private timer: NodeJS.Timeout | undefined
-  private readonly releaseSignal: (() => void) | undefined
-
-  /** `stop` is called with the reason when time is up or the signal aborts. */
-  constructor(options: WaitOptions | undefined, syscall: string, stop: (error: Error) => void) {
-    const { signal, timeout } = options ?? {}
-    if (timeout !== undefined) {
-      this.timer = setTimeout(() => {
-        stop(timedOut(syscall))
-      }, timeout)
-      // What waits holds the event loop as its socket does.
-      this.timer.unref()
-    }
-    if (signal !== undefined) {
-      this.releaseSignal = onAbort(signal, (reason) => {
-        stop(abortError(reason))
-      })
-    }
-  }
-
-  settled(): void {
-    clearTimeout(this.timer)
-    this.releaseSignal?.()
-  }
-}
-
-/** A sendmsg or sendmmsg that waits for room. */
-class SendWaiter extends Waiter {
-  private readonly pending: Pending
+/** A recvmsg or recvmmsg that waits for messages. */
+class ReceiveRequest extends ListNode {
+  /** It stands in the queue. */
+  waits = true
+  private readonly deadline = new Deadline()
 
   constructor(
-    readonly syscall: 'sendmsg' | 'sendmmsg',
-    queue: SendQueue,
-    options: WaitOptions | undefined,
-    private readonly resolve: (result: number) => void,
+    readonly room: Room,
+    readonly syscall: string,
+    private readonly resolve: (messages: Message[]) => void,
     private readonly reject: (error: Error) => void,
-    taken = 0,
   ) {
     super()
-    this.taken = taken
-    this.pending = new Pending(options, syscall, (error) => {
-      queue.giveUp(this, error)
-    })
   }
 
-  done(): void {
-    this.pending.settled()
-    this.resolve(this.syscall === 'sendmsg' ? this.bytes : this.taken)
+  /** Once it stands in the queue. */
+  arm(options: WaitOptions | undefined, stop: (error: Error) => void): void {
+    if (options !== undefined) this.deadline.start(options, this.syscall, stop)
+  }
+
+  done(messages: Message[]): void {
+    this.resolve(messages)
+    this.deadline.end()
   }
 
   failed(error: Error): void {
-    this.pending.settled()
     this.reject(error)
+    this.deadline.end()
   }
-}
-
-/** What a callback of `send` is told. */
-export type Told = (error: Error | null, bytes: number) => void
-
-/** A `send` with a callback that waits for room. */
-class CallbackWaiter extends Waiter {
-  readonly syscall = 'sendmsg'
-  private readonly told: Told
-
-  constructor(told: Told) {
-    super()
-    // Called in the async context of the call that waits, as where it need not wait.
-    this.told = AsyncResource.bind(told, 'SENDMSG')
-  }
-
-  done(): void {
-    process.nextTick(this.told, null, this.bytes)
-  }
-
-  failed(error: Error): void {
-    process.nextTick(this.told, error, 0)
-  }
-}
-
-/** A recvmsg or recvmmsg that waits for messages. */
-interface Receiver {
-  readonly room: Room
-  readonly syscall: string
-  readonly pending: Pending
-  resolve(messages: Message[]): void
-  reject(error: Error): void
 }
 
 /** One socket, ours or borrowed: sends and receives on its endpoint, and waits where the kernel makes it wait. */
-export class Transport {
+export class Transport implements SendQueueListener {
   readonly queue: SendQueue
   /** Received and not yet handed out: the rest of a train. */
   private ready: Message[] = []
@@ -127,7 +69,7 @@ export class Transport {
   onMore: (() => boolean) | undefined
   /** Called when the kernel has errors of earlier datagrams to tell. */
   onErrors: (() => void) | undefined
-  private receivers: Receiver[] = []
+  private readonly receivers = new LinkedList<ReceiveRequest>()
   /** The native error, negated, that came behind what is ready. */
   private failure = 0
   /** The kernel gave all that it was asked for, so that it may have more. */
@@ -137,6 +79,11 @@ export class Transport {
   private rest: NodeJS.Timeout | undefined
   private closed = false
   private updating = false
+  private holds = true
+  /** What the endpoint was told last. */
+  private held = true
+  /** Errors of earlier datagrams were read and are to be reported in a turn of their own. */
+  private errorsDue = false
 
   constructor(
     readonly endpoint: Endpoint,
@@ -144,16 +91,9 @@ export class Transport {
     readonly style: ReceiveStyle,
     /** Brings the socket into a state to send from (bound), or throws. */
     private readonly prepare: () => void,
-    lost: (error: Error) => void,
+    readonly onBackgroundError: (error: Error) => void,
   ) {
-    this.queue = new SendQueue(
-      endpoint,
-      facts,
-      () => {
-        this.watch()
-      },
-      lost,
-    )
+    this.queue = completesSends ? new OverlappedSendQueue(endpoint, facts, this) : new SendQueue(endpoint, facts, this)
     endpoint.owner = this
   }
 
@@ -171,14 +111,16 @@ export class Transport {
       const wait = readWaitOptions(options)
       const { queue } = this
       let waiting: Promise<number> | undefined
-      const sent = queue.sendOne(message, this.prepare, () => {
-        let waiter: SendWaiter | undefined
+      let request: PromisedSend | undefined
+      const sent = queue.sendOne(message, this.prepare, wait?.signal, () => {
         waiting = new Promise((resolve, reject) => {
-          waiter = new SendWaiter('sendmsg', queue, wait, resolve, reject)
+          request = new PromisedSend('sendmsg', resolve, reject)
         })
-        return waiter!
+        return request!
       })
-      return waiting ?? Promise.resolve(sent!)
+      if (waiting === undefined) return Promise.resolve(sent!)
+      request!.arm(queue, wait)
+      return waiting
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
@@ -186,14 +128,14 @@ export class Transport {
   }
 
   /** As sendmsg, for dgram's kind of callback, which is never called from inside. What is wrong with the message is thrown. */
-  send(message: OutgoingMessage, told: Told): void {
+  send(message: OutgoingMessage, callback: SendResult): void {
     const { queue } = this
     try {
-      const sent = queue.sendOne(message, this.prepare, () => new CallbackWaiter(told))
-      if (sent !== null) process.nextTick(told, null, sent)
+      const sent = queue.sendOne(message, this.prepare, undefined, () => new CallbackSend(callback))
+      if (sent !== null) process.nextTick(callback, null, sent)
     } catch (error) {
       if (!(error instanceof SocketError) || error.nativeCode === undefined) throw error
-      process.nextTick(told, error, 0)
+      process.nextTick(callback, error, 0)
     }
   }
 
@@ -202,19 +144,20 @@ export class Transport {
       if (!Array.isArray(messages)) throw invalidArgType('messages', 'Array', messages)
       const wait = readWaitOptions(options)
       const { queue } = this
-      let waiter: SendWaiter | undefined
-      const sent = queue.sendMany(messages, this.prepare, (taken) => {
-        waiter = new SendWaiter('sendmmsg', queue, wait, resolve, reject, taken)
-        return waiter
+      let request: PromisedSend | undefined
+      const sent = queue.sendMany(messages, this.prepare, wait?.signal, (taken) => {
+        request = new PromisedSend('sendmmsg', resolve, reject, taken)
+        return request
       })
-      if (waiter === undefined) resolve(sent)
+      if (request === undefined) resolve(sent)
+      else request.arm(queue, wait)
     })
   }
 
   /** Messages that are there now, as many as `room` asks for. */
   tryReceive(room: Room): Message[] {
     if (this.closed) throw notRunning()
-    if (this.receivers.length > 0) return []
+    if (this.receivers.first !== undefined) return []
     return this.takeReceived(room)
   }
 
@@ -234,32 +177,27 @@ export class Transport {
         resolve(now)
         return
       }
-      const receiver: Receiver = {
-        room,
-        syscall,
-        resolve,
-        reject,
-        pending: new Pending(wait, syscall, (error) => {
-          this.receivers = this.receivers.filter((other) => other !== receiver)
-          receiver.pending.settled()
-          reject(error)
-          this.watch()
-        }),
-      }
-      this.receivers.push(receiver)
-      try {
-        this.watch()
-      } catch (error) {
-        this.receivers.pop()
-        receiver.pending.settled()
-        receiver.reject(error as Error)
-      }
+      const request = new ReceiveRequest(room, syscall, resolve, reject)
+      this.receivers.push(request)
+      this.watchOrFail()
+      request.arm(wait, (error) => {
+        if (this.takeRequest(request)) request.failed(error)
+        this.watchOrFail()
+      })
     })
+  }
+
+  /** Takes a request that waits out of the queue; false: it has been settled. */
+  private takeRequest(request: ReceiveRequest): boolean {
+    if (!request.waits) return false
+    request.waits = false
+    this.receivers.remove(request)
+    return true
   }
 
   /** Nothing waits here, and nothing was received that is not handed out. */
   get idle(): boolean {
-    return this.queue.count === 0 && this.receivers.length === 0 && this.ready.length === 0
+    return this.queue.count === 0 && this.receivers.first === undefined && this.ready.length === 0
   }
 
   /** Settles what waits and closes the endpoint; a borrowed socket stays open. */
@@ -267,27 +205,70 @@ export class Transport {
     if (this.closed) return
     this.closed = true
     clearTimeout(this.rest)
-    this.queue.clear((syscall) => canceled(syscall))
-    const { receivers } = this
-    this.receivers = []
     this.ready.length = 0
-    for (const receiver of receivers) {
-      receiver.pending.settled()
-      receiver.reject(canceled(receiver.syscall))
-    }
+    // To settle a call can run code of the program.
+    this.queue.close((syscall) => canceled(syscall))
+    this.failReceivers((syscall) => canceled(syscall))
     this.endpoint.close()
   }
 
   hold(on: boolean): void {
-    this.endpoint.setHold(on ? 1 : 0)
+    this.holds = on
+    this.updateHold()
     this.queue.hold(on)
+  }
+
+  /** To watch for errors alone is nothing that a process goes on for. */
+  private updateHold(): void {
+    const hold = this.holds && this.watched !== Readiness.errors
+    if (hold === this.held) return
+    this.held = hold
+    this.endpoint.setHold(hold ? 1 : 0)
+  }
+
+  private failReceivers(error: (syscall: string) => Error): void {
+    let request: ReceiveRequest | undefined
+    while ((request = this.receivers.first) !== undefined) {
+      this.takeRequest(request)
+      request.failed(error(request.syscall))
+    }
+  }
+
+  onChange(): void {
+    this.watch()
+  }
+
+  /** In a turn of their own: not from inside of a call. */
+  onEarlierErrors(): void {
+    if (this.errorsDue || this.onErrors === undefined) return
+    this.errorsDue = true
+    setImmediate(() => {
+      this.errorsDue = false
+      if (!this.closed) this.onErrors?.()
+    })
+  }
+
+  /** As watch(); where that fails so does all that waits. */
+  private watchOrFail(): void {
+    try {
+      this.watch()
+    } catch (error) {
+      this.queue.close(() => error as SocketError)
+      this.failReceivers(() => error as Error)
+    }
+  }
+
+  /** The error queue takes room of what is received: it must be read while nothing else is waited for, too. */
+  private get watchesErrors(): boolean {
+    return this.onErrors !== undefined && this.facts.local !== undefined && canWait
   }
 
   /** Watches the descriptor for what is waited for. */
   watch(): void {
     if (this.closed || this.updating) return
-    const reads = this.onReadable !== undefined || this.receivers.length > 0
+    const reads = this.onReadable !== undefined || this.receivers.first !== undefined
     const events =
+      (this.watchesErrors ? Readiness.errors : 0) |
       (reads && this.rest === undefined ? Readiness.readable : 0) |
       (this.queue.watchesWritable ? Readiness.writable : 0) |
       (this.facts.borrowed && (this.queue.paused || this.rest !== undefined) ? Readiness.later : 0)
@@ -295,11 +276,12 @@ export class Transport {
     if (events !== 0 && !canWait) throw featureUnavailable('waiting for a socket')
     const status = this.endpoint.watch(events)
     this.watched = status === 0 ? events : 0
+    this.updateHold()
     if (status !== 0) throw fromNative(status, 'poll')
   }
 
   onSettled(operation: number, status: number, sent: number): void {
-    this.queue.settled(operation, status, sent)
+    if (this.queue instanceof OverlappedSendQueue) this.queue.settled(operation, status, sent)
   }
 
   /** Whether to be called again at once, with neither status nor events. */
@@ -317,7 +299,7 @@ export class Transport {
       if (this.queue.watchesWritable && (failed || (events & Readiness.writable) !== 0)) moved = this.queue.drain()
       if (failed || (events & Readiness.readable) !== 0) {
         this.serveReceivers()
-        if (this.receivers.length === 0) more = this.onReadable?.() ?? false
+        if (this.receivers.first === undefined) more = this.onReadable?.() ?? false
       }
     } finally {
       this.updating = false
@@ -326,36 +308,33 @@ export class Transport {
         this.queue.pauseAWhile()
         this.restFromReading()
       }
-      this.watch()
+      this.watchOrFail()
     }
     return more
   }
 
   private restFromReading(): void {
-    if (this.rest !== undefined || this.receivers.length === 0) return
+    if (this.rest !== undefined || this.receivers.first === undefined) return
     this.rest = setTimeout(() => {
       this.rest = undefined
       this.serveReceivers()
-      this.watch()
+      this.watchOrFail()
     }, REST)
   }
 
   private serveReceivers(): void {
-    let receiver: Receiver | undefined
-    while ((receiver = this.receivers[0]) !== undefined) {
+    let request: ReceiveRequest | undefined
+    while ((request = this.receivers.first) !== undefined) {
       let messages: Message[]
       try {
-        messages = this.takeReceived(receiver.room)
+        messages = this.takeReceived(request.room)
       } catch (error) {
-        this.receivers.shift()
-        receiver.pending.settled()
-        receiver.reject(error as Error)
+        if (this.takeRequest(request)) request.failed(error as Error)
         continue
       }
       if (messages.length === 0) return
-      this.receivers.shift()
-      receiver.pending.settled()
-      receiver.resolve(messages)
+      if (this.takeRequest(request)) request.done(messages)
+      else this.ready.unshift(...messages)
     }
   }
 
@@ -368,11 +347,8 @@ export class Transport {
     for (let fruitless = 0; status === 0 && ready.length < room.count && fruitless < MOST_FRUITLESS;) {
       const before = ready.length
       const most = room.count - before
-      let received = receiveInto(ready, this.endpoint, most, room, this.style)
-      // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
-      if (received < 0 && this.facts.peer === undefined) {
-        received = receiveInto(ready, this.endpoint, most, room, this.style)
-      }
+      const received = receiveInto(ready, this.endpoint, most, room, this.style)
+      if (report.earlierErrors() !== 0) this.onEarlierErrors()
       if (received < 0) status = received
       this.mayHaveMore = received >= Math.min(most, slotCount)
       if (received === 0) break

@@ -54,7 +54,10 @@ export interface OutgoingMessage {
   dontFragment?: boolean | undefined
   /** Split `data` into datagrams of this many bytes, 1 to 65535; the last may be shorter (UDP_SEGMENT, UDP_SEND_MSG_SIZE). */
   segmentSize?: number | undefined
-  /** When the kernel shall send it, in ns on the clock of `process.hrtime.bigint()` (SO_TXTIME). Needs `createSocket({ sendTime: true })`. */
+  /**
+   * When the kernel shall send it, in ns on the clock that `createSocket({ sendTime })` names (SO_TXTIME). Only some queues
+   * of network interfaces honour it: docs/kernels.md.
+   */
   sendTime?: bigint | undefined
   /** Flags of this call (MSG_*). */
   flags?: SendFlags | undefined
@@ -191,8 +194,12 @@ export interface SocketOptions {
   sendBlockList?: BlockList | undefined
   /** Don't fragment, for all that this socket sends. */
   dontFragment?: boolean | undefined
-  /** Allow `sendTime` in messages (SO_TXTIME). */
-  sendTime?: boolean | undefined
+  /**
+   * Allow `sendTime` in messages (SO_TXTIME). `true` and `'monotonic'`: on the clock of `process.hrtime.bigint()`
+   * (CLOCK_MONOTONIC), which the queue `fq` takes. `'tai'`: on CLOCK_TAI, which the queue `etf` takes. What a queue refuses
+   * comes as `'datagramError'` with the origin `'txtime'`.
+   */
+  sendTime?: boolean | 'monotonic' | 'tai' | undefined
   /** What to do with a field that this kernel cannot honour: refuse with ENOTSUP (default) or leave it out. */
   unsupported?: 'error' | 'ignore' | undefined
 }

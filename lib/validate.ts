@@ -47,8 +47,13 @@ const { at } = Uint8Array.prototype
 const accessors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array)
 const getByteLength = accessors.byteLength.get as Getter<number>
 const getBuffer = accessors.buffer.get as Getter<ArrayBufferLike>
+const getByteOffset = accessors.byteOffset.get as Getter<number>
 
 export const byteLengthOf = (view: Uint8Array): number => getByteLength.call(view)
+
+/** The bytes of a view from `start` on, as a view that runs no code of a subclass. */
+export const partOf = (view: Uint8Array, start: number): Uint8Array =>
+  new Uint8Array(getBuffer.call(view), getByteOffset.call(view) + start, byteLengthOf(view) - start)
 
 /** A detached view, or one that lies outside of its resized buffer, has no bytes; an empty one has none either. */
 function isGone(view: Uint8Array): boolean {

@@ -45,12 +45,27 @@ SendFailure FailureOf(Status status) {
   if (error == EAGAIN || error == EWOULDBLOCK) return SendFailure::kNoRoom;
   if (error == ENOBUFS && kKernel.no_buffers_means_wait) return SendFailure::kNoBuffers;
   if (error == EMSGSIZE) return SendFailure::kTooLong;
-  if (error == EIO || error == EINVAL) return SendFailure::kNoOffload;
-  // On a socket that asked for IP_RECVERR.
-  if (error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH) {
-    return SendFailure::kEarlierError;
+  // EIO: no checksum offload, or IPsec.
+  if (error == EIO) return SendFailure::kNoOffloadAtAll;
+  if (error == EINVAL) return SendFailure::kNoOffload;
+  // What ICMP messages become (icmp_err_convert and icmpv6_err_convert of Linux).
+  switch (error) {
+    case ECONNREFUSED:
+    case EPROTO:
+      return SendFailure::kEarlierError;
+    case EACCES:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+#ifdef ENONET
+    case ENONET:
+#endif
+      return SendFailure::kPerhapsEarlier;
+    default:
+      return SendFailure::kFinal;
   }
-  return SendFailure::kFinal;
 }
 
 }  // namespace datagram

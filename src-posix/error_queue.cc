@@ -22,6 +22,7 @@ void Describe(const uint8_t* payload, size_t length, ErrorSlot& slot) {
   std::memcpy(&error, payload, sizeof error);
   slot.status = -static_cast<int32_t>(error.ee_errno);
   slot.info = error.ee_info;
+  slot.data = error.ee_data;
   slot.origin = error.ee_origin;
   slot.type = error.ee_type;
   slot.code = error.ee_code;

@@ -127,9 +127,10 @@ int PathMtuDiscoveryIPv6(int dont_fragment) {
   return dont_fragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
 }
 
-int SetSendTime(Descriptor descriptor, int on) {
-  if (!on) return 0;
-  const sock_txtime configuration = {CLOCK_MONOTONIC, 0};
+int SetSendTime(Descriptor descriptor, int clock) {
+  if (clock == kNoClock) return 0;
+  const sock_txtime configuration = {clock == kTaiClock ? CLOCK_TAI : CLOCK_MONOTONIC,
+                                     SOF_TXTIME_REPORT_ERRORS};
   return setsockopt(descriptor, SOL_SOCKET, SO_TXTIME, &configuration, sizeof configuration);
 }
 
@@ -170,9 +171,17 @@ const Kernel kKernel = {
     kDontRoute | kConfirm,
     /* source_needs_wildcard */ false,
     /* interface_discards_source */ false,
-    /* no_buffers_means_wait */ false,
+    // With IP_RECVERR the kernel says that a queue dropped the datagram (udp_send_skb).
+    /* no_buffers_means_wait */ true,
     /* complete */ nullptr,
     /* receive_error */ ReceiveError,
+    /* dropped_by_raw_ipv4 */ 0,
+    /* least_send_buffer */ 0,
+    /* send_class */ {},
+    /* told_class */ {},
+    /* sends_congestion_experienced */ true,
+    // The least that net.core.optmem_max has been by default (sock_kmalloc).
+    /* most_control */ 10240,
 };
 
 const Table<OptionRow> kOptions = TableOf(kOptionRows);

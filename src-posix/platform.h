@@ -86,6 +86,7 @@ inline constexpr int32_t kOtherFamily = -EAFNOSUPPORT;
 inline constexpr int32_t kNoSuchOption = -ENOPROTOOPT;
 inline constexpr int32_t kNoBufferSpace = -ENOBUFS;
 inline constexpr int32_t kInvalidArgument = -EINVAL;
+inline constexpr int32_t kMessageTooLong = -EMSGSIZE;
 
 }  // namespace datagram
 

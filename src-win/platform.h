@@ -109,6 +109,7 @@ inline constexpr int32_t kOtherFamily = -WSAEAFNOSUPPORT;
 inline constexpr int32_t kNoSuchOption = -WSAENOPROTOOPT;
 inline constexpr int32_t kNoBufferSpace = -WSAENOBUFS;
 inline constexpr int32_t kInvalidArgument = -WSAEINVAL;
+inline constexpr int32_t kMessageTooLong = -WSAEMSGSIZE;
 
 }  // namespace datagram
 

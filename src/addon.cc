@@ -102,7 +102,9 @@ Napi::Value Initialize(const Napi::CallbackInfo& info) {
 Napi::Value SetMaxSegments(const Napi::CallbackInfo& info) {
   uint32_t value = 0;
   napi_get_value_uint32(info.Env(), info[0], &value);
-  (*info.Env().GetInstanceData<std::shared_ptr<Instance>>())->max_segments = value < 1 ? 1 : value;
+  Instance& instance = **info.Env().GetInstanceData<std::shared_ptr<Instance>>();
+  instance.max_segments = value < 1 ? 1 : value;
+  ForgetOffloadFailures(*instance.workspace);
   return info.Env().Undefined();
 }
 

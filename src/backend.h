@@ -22,14 +22,17 @@ namespace datagram {
 // 0 or more: success; below: the platform's error code, negated.
 using Status = int32_t;
 
+class ErrorBacklog;
+
 struct SocketState {
   Descriptor descriptor = kInvalidDescriptor;
   Family family = kNoFamily;
   bool raw = false;
-  bool owned = false;            // ours: options may be set, the descriptor is closed with it
-  bool segmentation = false;     // trains go to the kernel whole
-  bool receives_errors = false;  // Option::kReceiveErrors is on
-  SocketCalls calls;             // the backend's own
+  bool owned = false;         // ours: options may be set, the descriptor is closed with it
+  bool segmentation = false;  // trains go to the kernel whole
+  // The error queue is read (Option::kReceiveErrors, kSendTime); null: it is not.
+  std::shared_ptr<ErrorBacklog> errors;
+  SocketCalls calls;  // the backend's own
 };
 
 // An address as both sides of the boundary see it: IPv4-mapped addresses are IPv4.
@@ -75,6 +78,9 @@ enum class Option : uint32_t {
   kCount,
 };
 
+// Values of Option::kSendTime.
+enum SendClock : int { kNoClock = 0, kMonotonicClock = 1, kTaiClock = 2 };
+
 // The memory that one environment's calls work in, and what they learnt of this kernel.
 class Workspace;
 struct WorkspaceDeleter {
@@ -82,6 +88,8 @@ struct WorkspaceDeleter {
 };
 using WorkspacePointer = std::unique_ptr<Workspace, WorkspaceDeleter>;
 WorkspacePointer CreateWorkspace();
+// What calls with another maximum of segments met says nothing any more.
+void ForgetOffloadFailures(Workspace& workspace);
 
 // What one environment receives into; the memory is JavaScript's.
 struct ReceiveArea {

@@ -143,7 +143,8 @@ Status Batch::Add(const OutgoingMessage& message, uint32_t index) {
   const bool train = (slot.fields & kSegmentSize) != 0 && length > slot.segmentSize;
   if (!train) return AddUnit(message, index, length, false, message.buffers, slot.bufferCount);
 
-  const bool offload = state_.segmentation && slot.withoutOffload == kOffload;
+  const bool offload = state_.segmentation && slot.withoutOffload == kOffload &&
+                       !workspace_.offload_failures.Has(slot);
   uint32_t step = slot.segmentSize;
   if (offload) {
     const uint32_t fit = kMaxPayload / slot.segmentSize;
@@ -198,9 +199,12 @@ Status Batch::AddUnit(const OutgoingMessage& message, uint32_t index, uint32_t e
   return 0;
 }
 
-bool TakeUnit(SocketState& state, const Unit& unit, SendSlot& slot) {
+bool TakeUnit(Workspace& workspace, const Unit& unit, SendSlot& slot) {
   slot.progress = unit.end;
-  if (slot.withoutOffload == kRetryAndSwitchOff) state.segmentation = false;
+  if (slot.withoutOffload == kTooLongForOffload || slot.withoutOffload == kNoOffloadThere) {
+    workspace.offload_failures.Add(slot, slot.withoutOffload == kNoOffloadThere);
+    slot.withoutOffload = kRememberedWithout;
+  }
   if (!unit.last) return false;
   slot.sent = unit.end;
   return true;
@@ -209,10 +213,10 @@ bool TakeUnit(SocketState& state, const Unit& unit, SendSlot& slot) {
 bool GoesWithoutOffload(Status status, const Unit& unit, SendSlot& slot) {
   if (!unit.offloaded) return false;
   const SendFailure failure = FailureOf(status);
-  if (failure == SendFailure::kTooLong) {
-    slot.withoutOffload = kRetryThisTrain;
-  } else if (failure == SendFailure::kNoOffload) {
-    slot.withoutOffload = kRetryAndSwitchOff;
+  if (failure == SendFailure::kTooLong || failure == SendFailure::kNoOffload) {
+    slot.withoutOffload = kTooLongForOffload;
+  } else if (failure == SendFailure::kNoOffloadAtAll) {
+    slot.withoutOffload = kNoOffloadThere;
   } else {
     return false;
   }

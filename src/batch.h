@@ -8,13 +8,6 @@
 
 namespace datagram {
 
-// How a train that was refused goes on, in SendSlot::withoutOffload.
-enum WithoutOffload : uint8_t {
-  kOffload = 0,
-  kRetryThisTrain = 1,    // it is too long for offload: says nothing about the next one
-  kRetryAndSwitchOff = 2  // offload does not work here, if the retry does
-};
-
 constexpr uint32_t kMostEmulated = 4;
 
 // What holds for a whole system call, so that a batch is cut where it changes.
@@ -79,8 +72,9 @@ class Batch {
   size_t control_used_ = 0;
 };
 
-// Notes in its message that the kernel took a unit; true when the message is complete.
-bool TakeUnit(SocketState& state, const Unit& unit, SendSlot& slot);
+// Notes in its message that the kernel took a unit; true when the message is complete. Where it
+// was taken after offload had failed, the destination is remembered.
+bool TakeUnit(Workspace& workspace, const Unit& unit, SendSlot& slot);
 // Of a unit that was refused: true when its train goes on without offload.
 bool GoesWithoutOffload(Status status, const Unit& unit, SendSlot& slot);
 

@@ -27,10 +27,12 @@ Status ReceiveHeaders(const SocketState& state, MessageHeader* headers, uint32_t
 // What the error of SendHeaders() says.
 enum class SendFailure {
   kNoRoom,
-  kNoBuffers,     // no room, and nothing will tell when there is some
-  kTooLong,       // of a train: this one can't be offloaded
-  kNoOffload,     // of a train: offload does not work here, if it goes without
-  kEarlierError,  // can be what an ICMP error of an earlier datagram left behind
+  kNoBuffers,       // no room, and nothing will tell when there is some
+  kTooLong,         // of a train: this one can't be offloaded
+  kNoOffload,       // of a train: offload does not work here, if it goes without
+  kNoOffloadAtAll,  // the same, with segments of any size
+  kEarlierError,    // what an ICMP message about an earlier datagram left behind
+  kPerhapsEarlier,  // that, or the call's own error
   kFinal,
 };
 SendFailure FailureOf(Status status);

@@ -93,6 +93,7 @@ struct Kernel {
   ClassBits send_class = {};                 // what it can send of the traffic class
   ClassBits told_class = {};                 // what it tells of it
   bool sends_congestion_experienced = true;  // the ECN value 3 (RFC 3168, 5)
+  size_t most_control = SIZE_MAX;            // more control data than this can be ENOBUFS by itself
 };
 
 // The room that one message's typed control data can take: every row that can go with it.

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "earlier_errors.h"
 #include "placement.h"
 
 namespace datagram {
@@ -378,12 +379,18 @@ napi_value Endpoint::SendViews(napi_env env, napi_callback_info info) {
   return endpoint->Submit(env, count);
 }
 
+// Says whether the call met errors of earlier datagrams.
+void Endpoint::ReportErrors() {
+  instance_->report->earlierErrors = state_.errors != nullptr && !state_.errors->empty();
+}
+
 napi_value Endpoint::Submit(napi_env env, uint32_t count) {
   Instance& instance = *instance_;
   const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
                                              count, instance.max_segments);
   instance.report->status = outcome.status;
   instance.report->wait = outcome.wait;
+  ReportErrors();
   napi_value result = nullptr;
   napi_create_uint32(env, outcome.taken, &result);
   return result;
@@ -562,6 +569,7 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
                         control_length, Unsigned(info, argument + 3) != 0, wait);
   instance_->report->wait = wait;
   instance_->report->packed = 0;
+  ReportErrors();
   if (received <= 0) return Number(info, received);
   uint32_t longest = 0;
   for (Status index = 0; index < received; index++) {
@@ -647,9 +655,11 @@ Napi::Value Endpoint::ReceiveErrors(const Napi::CallbackInfo& info) {
   const size_t stride = data_length / count;
   for (size_t index = 0; index < count; index++) {
     ErrorSlot slot = {};
-    const Status status =
-        receive_error(state_.descriptor, MakeBuffer(data + index * stride, stride), slot);
-    if (status <= 0) return Number(info, index > 0 ? static_cast<Status>(index) : status);
+    uint8_t* place = data + index * stride;
+    if (state_.errors == nullptr || !state_.errors->Take(slot, place, stride)) {
+      const Status status = receive_error(state_.descriptor, MakeBuffer(place, stride), slot);
+      if (status <= 0) return Number(info, index > 0 ? static_cast<Status>(index) : status);
+    }
     slot.offset = static_cast<uint32_t>(index * stride);
     std::memcpy(slots + index * sizeof slot, &slot, sizeof slot);  // wherever a view starts
   }
@@ -664,7 +674,8 @@ Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
   constexpr int kLater = 0x100;
   const int asked = Signed(info, 0);
-  const int events = asked & (UV_READABLE | UV_WRITABLE);
+  // For UV_DISCONNECT alone only errors are told, as for every event.
+  const int events = asked & (UV_READABLE | UV_WRITABLE | UV_DISCONNECT);
   if (events == 0 && (asked & kLater) == 0) {
     StopWatching();
     return Number(info, 0);

@@ -88,6 +88,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   bool ReadViews(napi_env env, uint32_t count, const napi_value* values, size_t views);
   // Sends the instance's messages, and says in its report what became of them.
   napi_value Submit(napi_env env, uint32_t count);
+  void ReportErrors();
   static void OnSettled(void* context, Status status, uint32_t sent);
   static void OnEvent(uv_poll_t* handle, int status, int events);
   Status StartWatching(int events);

@@ -1,6 +1,7 @@
 // Receives a batch, and says in the slots what came.
 #include "address.h"
 #include "calls.h"
+#include "earlier_errors.h"
 #include "workspace.h"
 
 namespace datagram {
@@ -87,10 +88,14 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
   for (uint32_t index = 0; index < count; index++) {
     Prepare(workspace, area, direct, index, room, control_length);
   }
+  EarlierErrors earlier(state);
   Status received = ReceiveHeaders(state, workspace.headers, count);
-  // What a datagram met that was sent is told by the error queue.
-  if (received < 0 && state.receives_errors) {
-    received = ReceiveHeaders(state, workspace.headers, count);
+  while (received < 0) {
+    const auto answer = earlier.AfterReceive(received);
+    if (answer == EarlierErrors::Answer::kOwn) break;
+    received = answer == EarlierErrors::Answer::kWait
+                   ? 0
+                   : ReceiveHeaders(state, workspace.headers, count);
   }
   if (received <= 0) {
     if (received == 0) wait = kForRoom;

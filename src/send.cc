@@ -1,16 +1,41 @@
 // Sends messages in order, as one system call after the other takes them.
 #include "batch.h"
 #include "calls.h"
+#include "earlier_errors.h"
 
 namespace datagram {
+namespace {
+
+// What lack of room means for the first message header of a failed call.
+SendFailure LackOfRoom(SendFailure failure, const SocketState& state, const MessageHeader& header,
+                       uint64_t length) {
+  const Kernel& kernel = ThisKernel();
+  const size_t control = ControlUsed(header);
+  if (failure == SendFailure::kNoBuffers && control > kernel.most_control) {
+    return SendFailure::kFinal;
+  }
+  // A socket of ours has a buffer that takes any datagram.
+  if (!state.owned && kernel.least_send_buffer > 0) {
+    int size = 0;
+    const Status known = GetOption(state, Option::kSendBuffer, size);
+    if (known == 0 && length + control > static_cast<uint64_t>(size)) {
+      return SendFailure::kTooLong;
+    }
+  }
+  return failure;
+}
+
+}  // namespace
 
 WorkspacePointer CreateWorkspace() { return WorkspacePointer(new Workspace()); }
 void WorkspaceDeleter::operator()(Workspace* workspace) const { delete workspace; }
 
+void ForgetOffloadFailures(Workspace& workspace) { workspace.offload_failures.Clear(); }
+
 SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage* messages,
                  uint32_t count, uint32_t max_segments) {
   SendOutcome outcome;
-  bool retried = false;
+  EarlierErrors earlier(state);
   while (outcome.taken < count) {
     const OutgoingMessage* rest = messages + outcome.taken;
     Batch batch(workspace, state, max_segments);
@@ -26,26 +51,30 @@ SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage
     if (taken > 0) {
       for (Status index = 0; index < taken; index++) {
         const Unit& unit = workspace.units[index];
-        if (TakeUnit(state, unit, *rest[unit.message].slot)) outcome.taken++;
+        if (TakeUnit(workspace, unit, *rest[unit.message].slot)) outcome.taken++;
       }
-      retried = false;
       continue;
     }
     SendSlot& slot = *rest[0].slot;
+    const Unit& unit = workspace.units[0];
     const SendFailure failure = FailureOf(taken);
     if (failure == SendFailure::kNoRoom || failure == SendFailure::kNoBuffers) {
-      outcome.wait = failure == SendFailure::kNoRoom ? kForRoom : kForBuffers;
+      const SendFailure lack =
+          LackOfRoom(failure, state, workspace.headers[0], unit.end - slot.progress);
+      if (lack == failure) {
+        outcome.wait = failure == SendFailure::kNoRoom ? kForRoom : kForBuffers;
+      } else {
+        outcome.status = lack == SendFailure::kTooLong ? kMessageTooLong : taken;
+      }
       return outcome;
     }
-    // What an earlier datagram met comes once; what this one meets comes again.
-    const bool can_be_earlier =
-        state.receives_errors || (!state.owned && slot.destinationFamily != kNoFamily &&
-                                  failure == SendFailure::kEarlierError);
-    if (can_be_earlier && !retried) {
-      retried = true;
-      continue;
+    const auto answer = earlier.AfterSend(taken, slot.destinationFamily == kNoFamily);
+    if (answer == EarlierErrors::Answer::kRetry) continue;
+    if (answer == EarlierErrors::Answer::kWait) {
+      outcome.wait = kForBuffers;
+      return outcome;
     }
-    if (GoesWithoutOffload(taken, workspace.units[0], slot)) continue;
+    if (GoesWithoutOffload(taken, unit, slot)) continue;
     outcome.status = taken;
     return outcome;
   }

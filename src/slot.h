@@ -34,6 +34,22 @@ enum SendFlag : uint8_t { kDontRoute = 1, kConfirm = 2, kPartial = 4, kOutOfBand
 
 enum Cast : uint8_t { kUnknownCast = 0, kUnicast = 1, kMulticast = 2, kBroadcast = 3 };
 
+// Who found out about the error of a datagram (SO_EE_ORIGIN_ of linux/errqueue.h).
+enum ErrorOrigin : uint8_t {
+  kOriginLocal = 1,
+  kOriginIcmp = 2,
+  kOriginIcmp6 = 3,
+  kOriginSendTime = 6,
+};
+
+// How a segmented message goes on whose offload failed.
+enum WithoutOffload : uint8_t {
+  kOffload = 0,
+  kTooLongForOffload = 1,  // at least with segments of this size
+  kNoOffloadThere = 2,     // with segments of any size
+  kRememberedWithout = 3,  // its destination is remembered
+};
+
 // Which optional parts of a received message are there.
 enum Present : uint8_t {
   kHasInterface = 1,
@@ -46,28 +62,28 @@ enum Present : uint8_t {
 };
 
 // X(type, name, array suffix, meaning). Widest members first, so that there is no padding.
-#define SENDMSG_SEND_SLOT(X)                                                        \
-  X(uint64_t, sendTime, , "ns on the monotonic clock")                              \
-  X(uint32_t, fields, , "Field bits: what the caller gave, and this kernel takes")  \
-  X(uint32_t, destinationScope, , "IPv6 scope id")                                  \
-  X(uint32_t, interfaceIndex, , "")                                                 \
-  X(uint32_t, bufferCount, , "views of data that belong to this message")           \
-  X(uint32_t, progress, , "in and out: bytes of a train that the kernel has taken") \
-  X(uint32_t, sent, , "out: bytes that the kernel took, when it took all")          \
-  X(uint32_t, controlOffset, , "raw control records in the control arena")          \
-  X(uint32_t, controlLength, , "0: none")                                           \
-  X(uint32_t, segmentSize, , "0: one datagram")                                     \
-  X(uint16_t, destinationPort, , "host order")                                      \
-  X(uint8_t, destinationFamily, , "Family after un-mapping; 0: connected")          \
-  X(uint8_t, controlFamily, , "Family: the level that control messages take")       \
-  X(uint8_t, hopLimit, , "0: not given")                                            \
-  X(uint8_t, trafficClass, , "the whole octet")                                     \
-  X(uint8_t, trafficClassMask, , "the bits of trafficClass that the caller gave")   \
-  X(uint8_t, dontFragment, , "DontFragment")                                        \
-  X(uint8_t, flags, , "SendFlag bits")                                              \
-  X(uint8_t, withoutOffload, , "in and out: 1: this train goes without offload")    \
-  X(uint8_t, reserved, [2], "")                                                     \
-  X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")                        \
+#define SENDMSG_SEND_SLOT(X)                                                           \
+  X(uint64_t, sendTime, , "ns on the monotonic clock")                                 \
+  X(uint32_t, fields, , "Field bits: what the caller gave, and this kernel takes")     \
+  X(uint32_t, destinationScope, , "IPv6 scope id")                                     \
+  X(uint32_t, interfaceIndex, , "")                                                    \
+  X(uint32_t, bufferCount, , "views of data that belong to this message")              \
+  X(uint32_t, progress, , "in and out: bytes of a train that the kernel has taken")    \
+  X(uint32_t, sent, , "out: bytes that the kernel took, when it took all")             \
+  X(uint32_t, controlOffset, , "raw control records in the control arena")             \
+  X(uint32_t, controlLength, , "0: none")                                              \
+  X(uint32_t, segmentSize, , "0: one datagram")                                        \
+  X(uint16_t, destinationPort, , "host order")                                         \
+  X(uint8_t, destinationFamily, , "Family after un-mapping; 0: connected")             \
+  X(uint8_t, controlFamily, , "Family: the level that control messages take")          \
+  X(uint8_t, hopLimit, , "0: not given")                                               \
+  X(uint8_t, trafficClass, , "the whole octet")                                        \
+  X(uint8_t, trafficClassMask, , "the bits of trafficClass that the caller gave")      \
+  X(uint8_t, dontFragment, , "DontFragment")                                           \
+  X(uint8_t, flags, , "SendFlag bits")                                                 \
+  X(uint8_t, withoutOffload, , "in and out: WithoutOffload")                           \
+  X(uint8_t, reserved, [2], "")                                                        \
+  X(uint8_t, destination, [16], "IPv4 in the first 4 bytes; of a connected peer, too") \
   X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")
 
 #define SENDMSG_RECEIVE_SLOT(X)                                                        \
@@ -95,6 +111,7 @@ enum Present : uint8_t {
 #define SENDMSG_ERROR_SLOT(X)                                          \
   X(int32_t, status, , "the platform's error, negated")                \
   X(uint32_t, info, , "of EMSGSIZE: the MTU of the next hop")          \
+  X(uint32_t, data, , "of a send time: its upper half; info: lower")   \
   X(uint32_t, addressScope, , "IPv6 scope id")                         \
   X(uint32_t, offenderScope, , "IPv6 scope id")                        \
   X(uint32_t, size, , "bytes of the datagram that came back")          \
@@ -102,7 +119,7 @@ enum Present : uint8_t {
   X(uint16_t, port, , "host order")                                    \
   X(uint8_t, family, , "Family of address, after un-mapping; 0: none") \
   X(uint8_t, offenderFamily, , "0: none")                              \
-  X(uint8_t, origin, , "SO_EE_ORIGIN_: 1 this host, 2 ICMP, 3 ICMPv6") \
+  X(uint8_t, origin, , "ErrorOrigin")                                  \
   X(uint8_t, type, , "of the ICMP message")                            \
   X(uint8_t, code, , "of the ICMP message")                            \
   X(uint8_t, reserved, , "")                                           \
@@ -116,7 +133,8 @@ enum Present : uint8_t {
   X(int32_t, packed, , "received messages that have found their place in a chunk")        \
   X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                   \
   X(int32_t, largeUsed, , "bytes used of the large chunk that is filled now")             \
-  X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")
+  X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")               \
+  X(int32_t, earlierErrors, , "1: receiveErrors() has errors of earlier datagrams")
 
 #define SENDMSG_MEMBER(type, name, array, meaning) type name array;
 struct SendSlot {
@@ -140,7 +158,7 @@ static_assert(offsetof(SendSlot, destination) % 4 == 0 && offsetof(SendSlot, sou
                   offsetof(ErrorSlot, address) % 4 == 0 && offsetof(ErrorSlot, offender) % 4 == 0,
               "lib/ moves addresses in words of 32 bits");
 static_assert(sizeof(ReceiveSlot) == 80, "the receive slot has no padding");
-static_assert(sizeof(ErrorSlot) == 64, "the error slot has no padding");
+static_assert(sizeof(ErrorSlot) == 68, "the error slot has no padding");
 
 // A raw control message in an arena: this header, then the payload, padded to 8 bytes. It takes at
 // least as much room as CMSG_SPACE gives the same message on every platform, so an arena's size

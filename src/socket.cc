@@ -1,6 +1,7 @@
 // Names and options of sockets, as far as they are the same on every platform.
 #include "address.h"
 #include "calls.h"
+#include "earlier_errors.h"
 
 namespace datagram {
 namespace {
@@ -68,7 +69,10 @@ Status SetOption(SocketState& state, Option option, int value) {
     if (result != 0 && !Optional(row.family, state.family)) return result;
     if (result == 0) status = 0;
   }
-  if (option == Option::kReceiveErrors && status == 0) state.receives_errors = value != 0;
+  const bool with_queue = option == Option::kReceiveErrors || option == Option::kSendTime;
+  if (with_queue && status == 0 && value != 0 && state.owned && state.errors == nullptr) {
+    state.errors = std::make_shared<ErrorBacklog>();
+  }
   return status;
 }
 

@@ -8,6 +8,7 @@
 #include "address.h"
 #include "backend.h"
 #include "control.h"
+#include "offload_failures.h"
 
 namespace datagram {
 
@@ -38,6 +39,7 @@ class Workspace {
   MessageHeader headers[kBatch] = {};
   SocketAddress names[kBatch] = {};
   Unit units[kBatch] = {};
+  OffloadFailures offload_failures;
   // Units of a train need pieces of their own; one unit can take all the views of its message.
   Buffer pieces[kBatch + kMaxBuffers] = {};
 };

@@ -2,135 +2,26 @@
 // does, and strace's injected EAGAIN is the second path. Each scenario is a process (test/helpers/waiting/); what
 // arrives is counted by a receiver in Python.
 
-import { build } from 'esbuild'
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
 import t, { type Test } from 'tap'
-import { tally, type Arrived, type Resources, type Settled } from './helpers/waiting/witness'
-import { onOneCpu } from './helpers/one-cpu'
-
-const HELPERS = path.join(__dirname, 'helpers', 'waiting')
-const WITNESS = path.join(__dirname, 'witness')
-
-/** MTU, program and arguments follow. 20 Mbit/s: what a socket may have under way takes a tenth of a second. */
-const NARROW = `
-ip link set lo mtu "$0" up && tc qdisc add dev lo root tbf rate 20mbit burst 10kb limit 10mb && exec "$@"
-`
-const MTU = 65536
-/** Scenarios that run at a time: most of their time they wait. */
-const JOBS = 3
-
-const narrow = (mtu: number, command: string[]): string[] => [
-  'unshare',
-  '-n',
-  'sh',
-  '-c',
-  NARROW,
-  String(mtu),
-  ...command,
-]
-
-/** Why a program that the tests need does not run here; false if it does. */
-function missing(what: string, [program = '', ...args]: string[]): string | false {
-  const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8' })
-  if (status === 0) return false
-  return `${what}: ${error?.message ?? stderr.trim().split('\n').at(-1) ?? `status ${String(status)}`}`
-}
-
-const noLinux = process.platform !== 'linux' && 'network namespaces and strace are Linux'
-const noPython = noLinux || missing('no Python to count what arrives', ['python3', '-c', 'import socket'])
-const noNarrow = noPython || missing('no network namespace with a token bucket can be made', narrow(MTU, ['true']))
-const noStrace =
-  noPython ||
-  missing('no strace', ['strace', '-f', '-e', 'inject=sendmsg:error=EAGAIN:when=1', '-o', '/dev/null', 'true'])
-
-let program = ''
+import {
+  arrivedAre,
+  buildScenarios,
+  inject,
+  JOBS,
+  noNarrow,
+  noStrace,
+  numbers,
+  run,
+  sameResources,
+  type Json,
+} from './helpers/waiting/run'
+import { tally, type Arrived, type Settled } from './helpers/waiting/witness'
 
 t.setTimeout(240_000)
 
 t.before(async () => {
-  if (noPython) return
-  program = path.join(t.testdir(), 'waiting.cjs')
-  await build({
-    entryPoints: [path.join(HELPERS, 'main.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    packages: 'external',
-    logLevel: 'warning',
-  })
+  await buildScenarios(t.testdir())
 })
-
-interface Run {
-  count?: number
-  /** Whether `lo` is narrow. */
-  narrow?: boolean
-  mtu?: number
-  /** Arguments of strace. */
-  strace?: string[]
-  /** Options of test/witness/with_descriptor.py. */
-  descriptor?: string
-}
-
-type Json = ReturnType<typeof JSON.parse>
-
-interface Ran {
-  result: Json
-  stderr: string
-}
-
-/** Runs a scenario to its end, which it must reach by itself. */
-async function run(test: Test, name: string, options: Run = {}): Promise<Ran> {
-  let command = [process.execPath, '--expose-gc', program, name, String(options.count ?? 0)]
-  if (options.descriptor !== undefined) {
-    command = ['python3', path.join(WITNESS, 'with_descriptor.py'), options.descriptor, ...command]
-  }
-  if (options.strace !== undefined) command = ['strace', '-f', '-qq', ...options.strace, ...command]
-  if (options.narrow !== false) command = narrow(options.mtu ?? MTU, command)
-  command = onOneCpu(command)
-  const [first = '', ...rest] = command
-  const child = spawn(first, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  let stdout = ''
-  let stderr = ''
-  let late = false
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const timer = setTimeout(() => {
-    late = true
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-  }, 60_000)
-  const [code, signal] = await once(child, 'close')
-  clearTimeout(timer)
-  test.same({ code, signal, late }, { code: 0, signal: null, late: false }, `${name} ends by itself: ${stderr}`)
-  if (options.strace === undefined) test.equal(stderr, '', 'it prints no warning')
-  return { result: stdout === '' ? {} : JSON.parse(stdout), stderr }
-}
-
-const numbers = (count: number, first = 0): number[] => Array.from({ length: count }, (_, index) => first + index)
-
-/** Whether exactly these datagrams arrived, in order, each once and whole. */
-function arrivedAre(test: Test, arrived: Arrived, expected: number[], length?: number): void {
-  test.same(arrived.spoilt, [], 'no datagram arrives with other bytes')
-  let at = 0
-  while (at < expected.length && arrived.numbers[at] === expected[at]) at++
-  test.same(
-    { count: arrived.numbers.length, differ: arrived.numbers.slice(at, at + 5), from: expected.slice(at, at + 5) },
-    { count: expected.length, differ: [], from: [] },
-    `what was promised arrives, in order, once: ${expected.length} datagrams`,
-  )
-  if (length !== undefined)
-    test.ok(
-      arrived.lengths.every((found) => found === length),
-      `each has ${length} bytes`,
-    )
-}
-
-/** `closed` is how many descriptors the scenario closed that it did not open. */
-function sameResources(test: Test, before: Resources, after: Resources, closed = 0): void {
-  test.equal(after.descriptors, before.descriptors - closed, 'no descriptor is left open')
-  test.same(after.handles, before.handles, 'what holds the event loop is as before')
-}
 
 const sentOf = (results: Settled[], first = 0): number[] =>
   results.flatMap(({ value }, index) => (value === undefined ? [] : [first + index]))
@@ -452,13 +343,6 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
 
 t.test('injected errors', { skip: noStrace }, async (t) => {
   t.jobs = JOBS
-  const inject = (...rules: string[]): string[] => [
-    '-o',
-    '/dev/null',
-    '-e',
-    'trace=sendmsg,sendmmsg',
-    ...rules.flatMap((rule) => ['-e', `inject=${rule}`]),
-  ]
   const again = inject('sendmsg:error=EAGAIN:when=3+2', 'sendmmsg:error=EAGAIN:when=1+2')
 
   t.test('10,000 calls of sendmsg', async (t) => {
@@ -481,8 +365,6 @@ t.test('injected errors', { skip: noStrace }, async (t) => {
     for (const when of [1, 4]) {
       const { result } = await run(t, 'trains', { strace: inject(`sendmmsg:error=EIO:when=${when}`) })
       checkTrains(t, result)
-      // A train that was not started is offered anew, and then with offload again.
-      if (when === 1) t.equal(result.segmentation, false, 'offload is off after EIO')
     }
   })
 
@@ -497,12 +379,19 @@ t.test('injected errors', { skip: noStrace }, async (t) => {
     checkReceiving(t, result, 1000)
   })
 
-  t.test('ENOBUFS is an error here', async (t) => {
+  t.test('ENOBUFS is lack of room', async (t) => {
     const rules = inject('sendmsg:error=ENOBUFS:when=4+5')
     const { result } = await run(t, 'injected', { count: 20, narrow: false, strace: rules })
-    t.same(Object.keys(tally(result.results)).sort(), ['ENOBUFS', 'sent'])
-    t.match(result.results[3], { code: 'ENOBUFS', syscall: 'sendmsg', name: 'SocketError' })
-    arrivedAre(t, result.arrived, result.took)
+    t.same(tally(result.results), { sent: 20 })
+    arrivedAre(t, result.arrived, numbers(20))
+  })
+
+  t.test('ENOBUFS of a call with more control data than net.core.optmem_max allows is an error', async (t) => {
+    const rules = inject('sendmsg:error=ENOBUFS:when=1')
+    const { result } = await run(t, 'muchControl', { narrow: false, strace: rules })
+    t.match(result.first, { code: 'ENOBUFS', syscall: 'sendmsg' })
+    t.same(result.second, { value: 100 })
+    arrivedAre(t, result.arrived, [1])
   })
 })
 

@@ -102,3 +102,14 @@ export async function injected(count: number): Promise<unknown> {
   socket.close()
   return { results, took, arrived: await witness.finish() }
 }
+
+/** More control data than 10,240 bytes, of messages that the kernel passes over. */
+export async function muchControl(): Promise<unknown> {
+  const witness = await Witness.start()
+  const socket = sender()
+  const control = [{ level: 0x7fff, type: 1, data: Buffer.alloc(12_000) }]
+  const first = await settled(sendmsg(socket, { ...messageTo(witness, 0), control }))
+  const second = await settled(sendmsg(socket, { ...messageTo(witness, 1), control }))
+  socket.close()
+  return { first, second, arrived: await witness.finish() }
+}

@@ -3,8 +3,15 @@ import * as borrowed from './borrowed'
 import * as endings from './endings'
 import * as loop from './loop'
 import * as order from './order'
+import * as segmented from './segmented'
 
-const scenarios: Record<string, (count: number) => unknown> = { ...order, ...endings, ...borrowed, ...loop }
+const scenarios: Record<string, (count: number) => unknown> = {
+  ...order,
+  ...endings,
+  ...borrowed,
+  ...loop,
+  ...segmented,
+}
 
 async function main(): Promise<void> {
   const [, , name = '', count = '0'] = process.argv

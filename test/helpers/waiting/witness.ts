@@ -92,6 +92,7 @@ export interface Settled {
   name?: string
   syscall?: string | undefined
   sent?: number | undefined
+  bytes?: number | undefined
 }
 
 /** How a promise was settled, for JSON. */
@@ -99,8 +100,8 @@ export async function settled(promise: Promise<number>): Promise<Settled> {
   try {
     return { value: await promise }
   } catch (error) {
-    const { code, name, syscall, sent } = error as Error & Settled
-    return { code, name, syscall, sent }
+    const { code, name, syscall, sent, bytes } = error as Error & Settled
+    return { code, name, syscall, sent, bytes }
   }
 }
 
