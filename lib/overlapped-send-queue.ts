@@ -76,7 +76,7 @@ export class OverlappedSendQueue extends SendQueue {
     const operation = this.started.find((other) => other.number === number)
     if (operation === undefined) return
     const { message } = operation
-    if (status === 0) message.addProgress(sent)
+    message.addProgress(sent)
     if (status !== 0 || operation.closed || message.progress >= message.size || !this.goOn(operation)) {
       operation.result ??= { status, sent }
       if (this.barrier === operation) this.barrier = undefined

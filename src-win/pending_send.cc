@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include "batch.h"
 #include "calls.h"
@@ -12,6 +11,8 @@
 namespace datagram {
 namespace {
 
+// Errors of earlier datagrams that a borrowed socket may report before this one's own.
+constexpr uint32_t kMostTries = 1024;
 constexpr LONGLONG kRest = 100'000;  // 10 ms, in 100 ns (SetThreadpoolWait)
 
 struct FreeMemory {
@@ -20,25 +21,46 @@ struct FreeMemory {
 
 }  // namespace
 
-// A message on its way; a train goes unit by unit.
+// One datagram on its way, or as many datagrams of a segmented message as offload takes. Where
+// offload fails these go one by one.
 class PendingSend {
  public:
-  PendingSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
-              uint32_t max_segments, SettleSend settle, void* context)
+  PendingSend(Workspace& workspace, SocketState& state, const SendSlot& slot, uint32_t max_segments,
+              SettleSend settle, void* context)
       : workspace_(workspace),
         state_(&state),
         max_segments_(max_segments),
         settle_(settle),
         context_(context),
-        slot_(*message.slot),
-        records_(message.records, message.records + message.slot->controlLength) {
-    data_.reserve(static_cast<size_t>(message.length));
-    for (uint32_t index = 0; index < message.slot->bufferCount; index++) {
-      const uint8_t* data = BufferData(message.buffers[index]);
-      data_.insert(data_.end(), data, data + BufferLength(message.buffers[index]));
+        slot_(slot) {}
+
+  // Copies bytes `slot.progress` to `end` of a message, and its records; they are a message of
+  // their own here. False when there is no memory.
+  bool Copy(const OutgoingMessage& message, uint32_t end) {
+    const uint32_t size = end - slot_.progress;
+    data_.reset(new (std::nothrow) uint8_t[size + 1]);
+    records_.reset(new (std::nothrow) uint8_t[slot_.controlLength + 1]);
+    control_.reset(new (std::nothrow) uint64_t[ControlWords(slot_)]);
+    if (!data_ || !records_ || !control_) return false;
+    size_t skip = slot_.progress;
+    uint32_t copied = 0;
+    for (uint32_t index = 0; index < slot_.bufferCount && copied < size; index++) {
+      const size_t length = BufferLength(message.buffers[index]);
+      const size_t start = skip < length ? skip : length;
+      const size_t left = size - copied;
+      const size_t part = length - start < left ? length - start : left;
+      if (part > 0)
+        std::memcpy(data_.get() + copied, BufferData(message.buffers[index]) + start, part);
+      skip -= start;
+      copied += static_cast<uint32_t>(part);
     }
-    whole_ = MakeBuffer(data_.data(), data_.size());
+    if (slot_.controlLength > 0) {
+      std::memcpy(records_.get(), message.records, slot_.controlLength);
+    }
+    whole_ = MakeBuffer(data_.get(), size);
+    slot_.progress = 0;
     slot_.bufferCount = 1;
+    return true;
   }
 
   ~PendingSend() {
@@ -54,7 +76,6 @@ class PendingSend {
 
   // Starts the first unit. When it returns true the operation owns itself.
   bool Start(uv_loop_t* loop, StartOutcome& outcome) {
-    if (Batch batch(workspace_, *state_, max_segments_, 1); !Fill(batch, outcome)) return false;
     event_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     wait_ = CreateThreadpoolWait(OnCompletion, this, nullptr);
     async_.reset(static_cast<uv_async_t*>(std::calloc(1, uv_handle_size(UV_ASYNC))));
@@ -104,7 +125,7 @@ class PendingSend {
 
   // The next unit in the workspace; false, with the reason, when there is none to send this way.
   bool Fill(Batch& batch, StartOutcome& outcome) {
-    const OutgoingMessage message = {&slot_, &whole_, data_.size(), records_.data()};
+    const OutgoingMessage message = {&slot_, &whole_, BufferLength(whole_), records_.get()};
     outcome.status = batch.Fill(&message, 1);
     if (outcome.status != 0) return false;
     if (batch.settings().emulated == 0) return true;
@@ -130,10 +151,8 @@ class PendingSend {
       message.name = &name_.any;
     }
     if (message.Control.len > 0) {
-      const size_t words = (message.Control.len + sizeof(uint64_t) - 1) / sizeof(uint64_t);
-      control_.assign(words, 0);
-      std::memcpy(control_.data(), message.Control.buf, message.Control.len);
-      message.Control.buf = reinterpret_cast<CHAR*>(control_.data());
+      std::memcpy(control_.get(), message.Control.buf, message.Control.len);
+      message.Control.buf = reinterpret_cast<CHAR*>(control_.get());
     }
     ResetEvent(event_);
     overlapped_ = {};
@@ -216,16 +235,17 @@ class PendingSend {
   // Whether there is more to send: the rest of a train, or the same unit again, without offload or
   // after the error of an earlier datagram.
   bool GoesOn() {
-    if (status_ == 0) {
-      SocketState ignored;
-      return !TakeUnit(state_ == nullptr ? ignored : *state_, unit_, slot_);
-    }
+    if (status_ == 0) return !TakeUnit(workspace_, unit_, slot_);
     // A train that was cancelled goes on only if its start was taken all the same.
     if (state_ == nullptr || (cancelled_ && slot_.progress == 0)) return false;
     if (GoesWithoutOffload(status_, unit_, slot_)) return true;
-    if (state_->owned || retried_ || slot_.destinationFamily == kNoFamily) return false;
-    retried_ = FailureOf(status_) == SendFailure::kEarlierError;
-    return retried_;
+    if (state_->owned || slot_.destinationFamily == kNoFamily) return false;
+    return FailureOf(status_) == SendFailure::kEarlierError && tries_++ < kMostTries;
+  }
+
+  // The room that the control data of one unit can take.
+  size_t ControlWords(const SendSlot& slot) const {
+    return (workspace_.typed_space + slot.controlLength) / sizeof(uint64_t) + 1;
   }
 
   Workspace& workspace_;
@@ -235,15 +255,15 @@ class PendingSend {
   void* const context_;
 
   SendSlot slot_;
-  std::vector<uint8_t> data_;
-  std::vector<uint8_t> records_;
-  std::vector<uint64_t> control_;
+  std::unique_ptr<uint8_t[]> data_;
+  std::unique_ptr<uint8_t[]> records_;
+  std::unique_ptr<uint64_t[]> control_;
   SocketAddress name_ = {};
   Buffer whole_ = {};
   Unit unit_ = {};
   Status status_ = 0;
   bool cancelled_ = false;
-  bool retried_ = false;
+  uint32_t tries_ = 0;
   bool resting_ = false;
 
   OVERLAPPED overlapped_ = {};
@@ -261,9 +281,25 @@ StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingM
     outcome.status = -WSAENOTSOCK;
     return outcome;
   }
-  auto send =
-      std::make_unique<PendingSend>(workspace, state, message, max_segments, settle, context);
-  if (send->Start(loop, outcome)) *pending = send.release();
+  Batch batch(workspace, state, max_segments, 1);
+  outcome.status = batch.Fill(&message, 1);
+  if (outcome.status != 0) return outcome;
+  if (batch.settings().emulated != 0) {
+    // The option would be put back before the kernel looks at it.
+    outcome.wait = kForTurn;
+    return outcome;
+  }
+  const Unit unit = workspace.units[0];
+  std::unique_ptr<PendingSend> send(new (std::nothrow) PendingSend(workspace, state, *message.slot,
+                                                                   max_segments, settle, context));
+  if (!send || !send->Copy(message, unit.end)) {
+    outcome.status = kNoBufferSpace;
+    return outcome;
+  }
+  if (!send->Start(loop, outcome)) return outcome;
+  // Nothing may overtake the rest of the message.
+  if (!unit.last) outcome.wait = kForRoom;
+  *pending = send.release();
   return outcome;
 }
 
