@@ -30,7 +30,7 @@ struct SocketState {
   bool raw = false;
   bool owned = false;         // ours: options may be set, the descriptor is closed with it
   bool segmentation = false;  // trains go to the kernel whole
-  // The error queue is read (Option::kReceiveErrors, kSendTime); null: it is not.
+  // Option::kReceiveErrors is on. Null: it is not.
   std::shared_ptr<ErrorBacklog> errors;
   SocketCalls calls;  // the backend's own
 };

@@ -69,9 +69,12 @@ Status SetOption(SocketState& state, Option option, int value) {
     if (result != 0 && !Optional(row.family, state.family)) return result;
     if (result == 0) status = 0;
   }
-  const bool with_queue = option == Option::kReceiveErrors || option == Option::kSendTime;
-  if (with_queue && status == 0 && value != 0 && state.owned && state.errors == nullptr) {
-    state.errors = std::make_shared<ErrorBacklog>();
+  if (option == Option::kReceiveErrors && status == 0 && state.owned) {
+    if (value == 0) {
+      state.errors.reset();
+    } else if (state.errors == nullptr) {
+      state.errors = std::make_shared<ErrorBacklog>();
+    }
   }
   return status;
 }

@@ -628,9 +628,11 @@ const socketOptions: [what: string, options: () => Any, error: Expected][] = [
   ['type a String object', () => ({ type: new String('udp4') }), badSocketType],
   ['type a symbol', () => Symbol('udp4'), badSocketType],
   ['options revoked', () => revokedProxy({}), revoked],
-  ...['pull', 'coalesce', 'dontFragment', 'sendTime', 'receiveErrors'].flatMap((name) =>
+  ...['pull', 'coalesce', 'dontFragment', 'receiveErrors'].flatMap((name) =>
     [1, 'true', null].map((value) => option(name, () => value, wrongType(`options.${name}`, 'of type boolean'))),
   ),
+  ...[1, null].map((value) => option('sendTime', () => value, wrongType('options.sendTime', 'of type boolean'))),
+  option('sendTime', () => 'realtime', wrongValue('options.sendTime', "must be a boolean, 'monotonic' or 'tai'")),
   ...['recvBufferSize', 'sendBufferSize'].flatMap((name) => [
     ...[-1, 1.5, Infinity, 2 ** 32].map((value) => option(name, () => value, outOfRange(`options.${name}`))),
     ...['1000', 1000n].map((value) => option(name, () => value, wrongType(`options.${name}`, 'of type number'))),

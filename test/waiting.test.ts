@@ -386,13 +386,16 @@ t.test('injected errors', { skip: noStrace }, async (t) => {
     arrivedAre(t, result.arrived, numbers(20))
   })
 
-  t.test('ENOBUFS of a call with more control data than net.core.optmem_max allows is an error', async (t) => {
-    const rules = inject('sendmsg:error=ENOBUFS:when=1')
-    const { result } = await run(t, 'muchControl', { narrow: false, strace: rules })
-    t.match(result.first, { code: 'ENOBUFS', syscall: 'sendmsg' })
-    t.same(result.second, { value: 100 })
-    arrivedAre(t, result.arrived, [1])
-  })
+  t.test(
+    'ENOBUFS of a call with more control data than net.core.optmem_max allows is an error',
+    { skip: noNarrow },
+    async (t) => {
+      const { result } = await run(t, 'muchControl')
+      t.match(result.first, { code: 'ENOBUFS', syscall: 'sendmsg' })
+      t.same(result.second, { value: 100 })
+      arrivedAre(t, result.arrived, [1])
+    },
+  )
 })
 
 function checkSingle(t: Test, result: Json, count: number): void {
