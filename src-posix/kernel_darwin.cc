@@ -61,9 +61,9 @@ const ReceiveControl kReceive[] = {
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4).
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
     {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), DecodeTrafficClass},
     {IPPROTO_IP, IP_RECVTTL, 1, DecodeHopLimit},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval), DecodeTimeval},
 };
 

@@ -58,8 +58,8 @@ const ReceiveControl kReceive[] = {
      }},
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4), as the next two.
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
     {IPPROTO_IP, IP_RECVTTL, 1, DecodeHopLimit},
     {SOL_SOCKET, SCM_REALTIME, sizeof(timespec), DecodeTimespec},

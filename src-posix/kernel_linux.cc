@@ -78,12 +78,19 @@ const ReceiveControl kReceive[] = {
        in_pktinfo info;
        std::memcpy(&info, payload, sizeof info);
        SetDestination(slot, kIPv4, &info.ipi_addr);
-       SetInterface(slot, static_cast<uint32_t>(info.ipi_ifindex));
+       // Neither index nor ipi_spec_dst of what was queued before the option was set
+       // (net/ipv4/ip_sockglue.c, ipv4_pktinfo_prepare).
+       if (info.ipi_ifindex != 0) SetInterface(slot, static_cast<uint32_t>(info.ipi_ifindex));
        // ipi_spec_dst is the local address of the datagram: the same as ipi_addr unless that one
-       // belongs to many (ip(7)).
-       const bool multicast = IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
-       const bool own = info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
-       slot.cast = multicast ? kMulticast : own ? kUnicast : kBroadcast;
+       // belongs to many (ip(7)); zero where the interface has none.
+       const in_addr_t destination = info.ipi_addr.s_addr;
+       if (IN_MULTICAST(ntohl(destination))) {
+         slot.cast = kMulticast;
+       } else if (destination == info.ipi_spec_dst.s_addr) {
+         slot.cast = kUnicast;
+       } else if (info.ipi_spec_dst.s_addr != 0 || destination == htonl(INADDR_BROADCAST)) {
+         slot.cast = kBroadcast;
+       }
      }},
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
      [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
@@ -97,14 +104,17 @@ const ReceiveControl kReceive[] = {
      }},
     // One byte, on WSL 1 four.
     {IPPROTO_IP, IP_TOS, 1, DecodeTrafficClass},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
-    {IPPROTO_IP, IP_TTL, 1, DecodeHopLimit},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    // A control message that is cut off says the length that is left of it (net/core/scm.c,
+    // put_cmsg): one byte of these would be a part of them.
+    {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), DecodeTrafficClass},
+    {IPPROTO_IP, IP_TTL, sizeof(int), DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec), DecodeTimespec},
-    {IPPROTO_UDP, UDP_GRO, 2,
+    {IPPROTO_UDP, UDP_GRO, sizeof(int),
      [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       slot.segmentSize = ReadInteger(payload, length);
-     }},
+       ReadInteger(payload, length, slot.segmentSize);
+     },
+     /* always */ true},
 };
 
 const ReceiveOption kReceiveOptions[] = {

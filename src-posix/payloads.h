@@ -50,11 +50,13 @@ inline void EncodeDontFragment(const SendSlot& slot, uint8_t* payload) {
 
 // One byte or four, by kernel and version.
 inline void DecodeTrafficClass(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetTrafficClass(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetTrafficClass(slot, value);
 }
 
 inline void DecodeHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetHopLimit(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetHopLimit(slot, value);
 }
 
 // RFC 3542, 6.1; IPv4 on a dual-stack socket comes mapped.

@@ -120,16 +120,20 @@ const EmulatedField kEmulated[] = {
 };
 
 void TellTrafficClass(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetTrafficClass(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetTrafficClass(slot, value);
 }
 
 void TellEcn(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  slot.trafficClass = static_cast<uint8_t>(ReadInteger(payload, length) & kEcn);
+  uint32_t value;
+  if (!ReadInteger(payload, length, value)) return;
+  slot.trafficClass = static_cast<uint8_t>(value & kEcn);
   slot.present |= kHasEcn;
 }
 
 void TellHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetHopLimit(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetHopLimit(slot, value);
 }
 
 // Windows versions differ in the types: that of the option that asks, or that of sending.
@@ -159,8 +163,9 @@ const ReceiveControl kReceive[] = {
     {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, TellHopLimit},
     {IPPROTO_UDP, UDP_COALESCED_INFO, sizeof(DWORD),
      [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       slot.segmentSize = ReadInteger(payload, length);
-     }},
+       ReadInteger(payload, length, slot.segmentSize);
+     },
+     /* always */ true},
 };
 
 const ReceiveOption kTellPacketInfo4 = {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP,

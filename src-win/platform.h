@@ -81,10 +81,6 @@ inline void SetMessage(MessageHeader& header, sockaddr* name, socklen_t name_len
   header.message.Control = MakeBuffer(control, control_length);
 }
 
-// Whether the size of data is told where control data was cut off: WSARecvMsg fails then, and Wine
-// leaves the size 0.
-inline constexpr bool kControlCanBeCut = false;
-
 // Of a message that was received.
 inline size_t MessageSize(const MessageHeader& header) { return header.size; }
 inline socklen_t NameLength(const MessageHeader& header) { return header.message.namelen; }
