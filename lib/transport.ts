@@ -1,31 +1,27 @@
 import { AsyncResource } from 'node:async_hooks'
 import { onAbort } from './aborts'
-import { binding, Readiness, type Endpoint } from './binding'
+import { Readiness, type Endpoint } from './binding'
 import {
   abortError,
   canceled,
   featureUnavailable,
   fromNative,
-  fromTransfer,
   invalidArgType,
   notRunning,
   SocketError,
   timedOut,
 } from './errors'
 import type { SocketFacts } from './facts'
-import { receiveInto, shorten, type ReceiveStyle } from './receive'
+import type { ReceiveStyle } from './receive'
+import { ReceiveQueue } from './receive-queue'
 import { SendQueue, Waiter } from './send-queue'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
 import { readWaitOptions, type Room } from './validate'
-
-const { slotCount } = binding.layout
 
 /** Not 0: libuv has stopped to watch, and our side must hear of it, too. */
 const UNKNOWN = -1
 /** Milliseconds. */
 const REST = 10
-/** Calls that brought nothing but what blocked senders sent. */
-const MOST_FRUITLESS = 64
 
 /** A call that waits, until it is settled once. */
 class Pending {
@@ -120,18 +116,15 @@ interface Receiver {
 /** One socket, ours or borrowed: sends and receives on its endpoint, and waits where the kernel makes it wait. */
 export class Transport {
   readonly queue: SendQueue
-  /** Received and not yet handed out: the rest of a train. */
-  private ready: Message[] = []
+  readonly incoming: ReceiveQueue
   /** Called when the socket is readable and nobody pulls. Whether `onMore` is to be called, as a callback of its own. */
   onReadable: (() => boolean) | undefined
   onMore: (() => boolean) | undefined
   /** Called when the kernel has errors of earlier datagrams to tell. */
   onErrors: (() => void) | undefined
+  /** Called when the event loop is to be held, or no longer. */
+  onHold: ((on: boolean) => void) | undefined
   private receivers: Receiver[] = []
-  /** The native error, negated, that came behind what is ready. */
-  private failure = 0
-  /** The kernel gave all that it was asked for, so that it may have more. */
-  mayHaveMore = false
   private watched = 0
   /** While nothing is read because of an error that stays. */
   private rest: NodeJS.Timeout | undefined
@@ -141,11 +134,12 @@ export class Transport {
   constructor(
     readonly endpoint: Endpoint,
     readonly facts: SocketFacts,
-    readonly style: ReceiveStyle,
+    style: ReceiveStyle,
     /** Brings the socket into a state to send from (bound), or throws. */
     private readonly prepare: () => void,
     lost: (error: Error) => void,
   ) {
+    this.incoming = new ReceiveQueue(endpoint, facts, style)
     this.queue = new SendQueue(
       endpoint,
       facts,
@@ -215,15 +209,8 @@ export class Transport {
   tryReceive(room: Room): Message[] {
     if (this.closed) throw notRunning()
     if (this.receivers.length > 0) return []
-    return this.takeReceived(room)
-  }
-
-  /** All that one system call brings: of trains that are split, more messages than `room` asks for. */
-  receiveAll(room: Room): Message[] {
-    this.fill(room, 'recvmsg')
-    const { ready } = this
-    this.ready = []
-    return ready
+    this.incoming.fill(room, syscallOf(room))
+    return this.incoming.take(room)
   }
 
   receive(room: Room, syscall: string, options?: WaitOptions): Promise<Message[]> {
@@ -234,6 +221,8 @@ export class Transport {
         resolve(now)
         return
       }
+      // By the program's own block list.
+      if (this.closed) throw canceled(syscall)
       const receiver: Receiver = {
         room,
         syscall,
@@ -259,7 +248,7 @@ export class Transport {
 
   /** Nothing waits here, and nothing was received that is not handed out. */
   get idle(): boolean {
-    return this.queue.count === 0 && this.receivers.length === 0 && this.ready.length === 0
+    return this.queue.count === 0 && this.receivers.length === 0 && this.incoming.count === 0
   }
 
   /** Settles what waits and closes the endpoint; a borrowed socket stays open. */
@@ -270,7 +259,7 @@ export class Transport {
     this.queue.clear((syscall) => canceled(syscall))
     const { receivers } = this
     this.receivers = []
-    this.ready.length = 0
+    this.incoming.close()
     for (const receiver of receivers) {
       receiver.pending.settled()
       receiver.reject(canceled(receiver.syscall))
@@ -281,6 +270,7 @@ export class Transport {
   hold(on: boolean): void {
     this.endpoint.setHold(on ? 1 : 0)
     this.queue.hold(on)
+    this.onHold?.(on)
   }
 
   /** Watches the descriptor for what is waited for. */
@@ -343,59 +333,34 @@ export class Transport {
   private serveReceivers(): void {
     let receiver: Receiver | undefined
     while ((receiver = this.receivers[0]) !== undefined) {
-      let messages: Message[]
+      let failure: { error: unknown } | undefined
       try {
-        messages = this.takeReceived(receiver.room)
+        this.incoming.fill(receiver.room, syscallOf(receiver.room))
       } catch (error) {
+        failure = { error }
+      }
+      if (failure === undefined && this.incoming.count === 0) return
+      // The program's own block list can settle what waits: then this is for who waits now.
+      receiver = this.receivers[0]
+      if (receiver === undefined) {
+        if (failure !== undefined) this.incoming.putBack(failure)
+        return
+      }
+      if (failure !== undefined) {
         this.receivers.shift()
         receiver.pending.settled()
-        receiver.reject(error as Error)
+        receiver.reject(failure.error as Error)
         continue
       }
-      if (messages.length === 0) return
+      const messages = this.incoming.take(receiver.room)
       this.receivers.shift()
       receiver.pending.settled()
       receiver.resolve(messages)
     }
   }
-
-  /** Receives until there is as much as `room` asks for, or nothing more. */
-  private fill(room: Room, syscall: string): void {
-    const { ready } = this
-    if (ready.length > 0) return
-    let status = this.failure
-    this.failure = 0
-    for (let fruitless = 0; status === 0 && ready.length < room.count && fruitless < MOST_FRUITLESS;) {
-      const before = ready.length
-      const most = room.count - before
-      let received = receiveInto(ready, this.endpoint, most, room, this.style)
-      // What an earlier datagram of an unconnected socket met is nobody's answer; it is told once.
-      if (received < 0 && this.facts.peer === undefined) {
-        received = receiveInto(ready, this.endpoint, most, room, this.style)
-      }
-      if (received < 0) status = received
-      this.mayHaveMore = received >= Math.min(most, slotCount)
-      if (received === 0) break
-      if (ready.length === before) fruitless++
-      else if (most <= slotCount) break
-    }
-    if (status === 0) return
-    // What came before it goes first.
-    if (ready.length > 0) this.failure = status
-    else throw fromTransfer(status, syscall, this.facts.peer !== undefined)
-  }
-
-  private takeReceived(room: Room): Message[] {
-    this.fill(room, room.count === 1 ? 'recvmsg' : 'recvmmsg')
-    const { ready } = this
-    if (ready.length === 0) return []
-    let messages = ready
-    if (ready.length > room.count) messages = ready.splice(0, room.count)
-    else this.ready = []
-    if (this.style.splits) for (const message of messages) shorten(message, room.length)
-    return messages
-  }
 }
+
+const syscallOf = (room: Room): string => (room.count === 1 ? 'recvmsg' : 'recvmmsg')
 
 /** Bun has no libuv on POSIX, and ends the process at uv_poll_init_socket. */
 export const canWait = !('bun' in process.versions) || process.platform === 'win32'
