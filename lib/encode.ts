@@ -162,8 +162,9 @@ function encodeDestination(
       throw invalidArgValue(nameOf(name, to, 'port'), number, 'must be left out on a raw socket')
     }
     number = 0
-  } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > 65535) {
-    throw badPort(nameOf(name, to, 'port'), number, false)
+  } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > 65535) {
+    // Port 0 is the kernel's to refuse: it can be the peer's, and then is no mistake of the program's.
+    throw badPort(nameOf(name, to, 'port'), number)
   }
   const parsed = parseAddress(host)
   if (parsed === undefined) throw invalidArgValue(nameOf(name, to, 'address'), host, 'must be an IP address')

@@ -8,9 +8,12 @@ import type { ReceiveInfoName, SocketOptions } from './types'
 
 // What the options of a socket mean for its endpoint.
 
+/** What replyTo() needs, and what costs nothing beside it. */
 const DEFAULT_INFO: readonly ReceiveInfoName[] = ['destination', 'interface', 'cast', 'trafficClass']
 
-const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] => receiveInfo ?? DEFAULT_INFO
+/** What the program has asked for. */
+const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
+  receiveInfo === false ? [] : (receiveInfo ?? [])
 
 /** Whether the kernel may coalesce trains on receipt. */
 export const coalesces = (options: SocketOptions): boolean =>
@@ -54,14 +57,11 @@ export function configure(endpoint: Endpoint, options: SocketOptions): void {
   if (options.sendTime === true) set(Option.sendTime, 1, 'sendTime')
   if (options.receiveErrors === true) set(Option.receiveErrors, 1, 'receiveErrors')
   const names = namesOf(options)
-  const whole = coalesces(options)
-  const wanted = names.reduce((bits, name) => bits | receiveFields[name], whole ? Field.segmentSize : 0)
+  const all = options.receiveInfo === false ? names : [...DEFAULT_INFO, ...names]
+  const wanted = all.reduce((bits, name) => bits | receiveFields[name], coalesces(options) ? Field.segmentSize : 0)
   const missing = endpoint.enableReceive(wanted & ~Field.control)
   const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
-  const asked = options.receiveInfo !== undefined || whole
-  if (refused !== undefined && asked && options.unsupported !== 'ignore') {
-    throw notSupported(refused, { syscall: 'recvmsg' })
-  }
+  if (refused !== undefined && options.unsupported !== 'ignore') throw notSupported(refused, { syscall: 'recvmsg' })
 }
 
 /** A fresh socket. @throws SocketError socket, setsockopt */
