@@ -14,9 +14,13 @@ const noCoalescing =
 const noProc = process.platform !== 'linux' && 'reads /proc, which is Linux only'
 
 const MOST_IN_TURN = 256
+/** Datagrams of each message that is sent. */
+const SEGMENTS = 60
 
-/** `count` segmented messages of `segments` datagrams, of which each tells its number. */
-async function sendNumbered(test: Test, to: Socket, count: number, segments: number, size = 4): Promise<number> {
+/** `count` segmented messages, of whose datagrams each tells its number. */
+async function sendNumbered(test: Test, to: Socket, count: number): Promise<number> {
+  const size = 4
+  const segments = SEGMENTS
   const sender = await bound(test, { type: 'udp4' }, '127.0.0.1')
   const messages = Array.from({ length: count }, (_, message): OutgoingMessage => {
     const data = Buffer.alloc(segments * size)
@@ -28,6 +32,13 @@ async function sendNumbered(test: Test, to: Socket, count: number, segments: num
 }
 
 const numbersOf = (messages: readonly { data: Buffer }[]): number[] => messages.map(({ data }) => data.readUInt32LE())
+/** Loopback can change the order of what the kernel takes as one message, between processors, and no other order. */
+const sorted = (numbers: readonly number[]): number[] =>
+  Array.from({ length: Math.ceil(numbers.length / SEGMENTS) }, (_, at) =>
+    numbers.slice(at * SEGMENTS, (at + 1) * SEGMENTS),
+  )
+    .sort(([a = 0], [b = 0]) => a - b)
+    .flat()
 const firstNumbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
 
 t.test('cut at the right places at every controlLength', { skip: noCoalescing }, async (t) => {
@@ -121,7 +132,7 @@ for (const event of ['message', 'messages', 'both'] as const) {
         void Promise.resolve().then(() => order.push('promise'))
       })
     }
-    const sent = await sendNumbered(t, socket, 60, 60)
+    const sent = await sendNumbered(t, socket, 60)
     const poke = await bound(t, { type: 'udp4' }, '127.0.0.1')
     let poked = 0
     const goal = event === 'messages' ? told : heard
@@ -134,8 +145,8 @@ for (const event of ['message', 'messages', 'both'] as const) {
     }
     for (let round = 0; round < 1000 && otherHeard < poked; round++) await timers.setTimeout(1)
     await timers.setTimeout(5)
-    if (event !== 'message') t.same(told, firstNumbers(sent), "'messages': all, in order")
-    if (event !== 'messages') t.same(heard, firstNumbers(sent), "'message': all, in order")
+    if (event !== 'message') t.same(sorted(told), firstNumbers(sent), "'messages': all, in order")
+    if (event !== 'messages') t.same(sorted(heard), firstNumbers(sent), "'message': all, in order")
     t.ok(Math.max(0, ...batches) <= MOST_IN_TURN, 'no array is longer than that', { batches })
     t.ok(poked > 0, 'others get their turns in between')
     t.equal(otherHeard, poked)
@@ -160,9 +171,9 @@ t.test('listeners that throw, close, go and come in the rest of a batch', { skip
       heard.push(data.readUInt32LE())
       if (heard.length % 100 === 0) throw new Error(`at ${heard.length}`)
     })
-    const sent = await sendNumbered(t, socket, 20, 60)
+    const sent = await sendNumbered(t, socket, 20)
     await settled(() => heard.length >= sent)
-    t.same(heard, firstNumbers(sent))
+    t.same(sorted(heard), firstNumbers(sent))
     t.equal(thrown.length, sent / 100)
   })
   t.test('closes', async (t) => {
@@ -171,7 +182,7 @@ t.test('listeners that throw, close, go and come in the rest of a batch', { skip
     socket.on('message', () => {
       if (++heard === 700) socket.close()
     })
-    await sendNumbered(t, socket, 30, 60)
+    await sendNumbered(t, socket, 30)
     await settled(() => heard >= 700)
     t.equal(heard, 700, 'hears nothing more')
   })
@@ -190,11 +201,13 @@ t.test('listeners that throw, close, go and come in the rest of a batch', { skip
       })
     }
     socket.on('message', onMessage)
-    const sent = await sendNumbered(t, socket, 30, 60)
-    await settled(() => other.at(-1) === sent - 1)
-    t.same(heard, firstNumbers(heard.length), "'message' until it goes")
+    const sent = await sendNumbered(t, socket, 30)
+    await settled(() => other.includes(sent - 1))
     t.equal(withData, 0)
-    t.same(other, firstNumbers(sent).slice(other[0]), "'messages' from the next part on")
+    const start = heard.indexOf(other[0]!)
+    t.ok(start >= 256, "'messages' from the next part on")
+    t.same(heard.slice(start), other.slice(0, heard.length - start), "'message' until it goes")
+    t.same(sorted([...heard.slice(0, start), ...other]), firstNumbers(sent))
   })
   t.test('comes back', async (t) => {
     const socket = await fresh()
@@ -203,9 +216,9 @@ t.test('listeners that throw, close, go and come in the rest of a batch', { skip
       heard.push(...numbersOf(messages))
       if (heard.length <= 256) socket.on('message', (data, info) => t.equal(info.size, data.length))
     })
-    const sent = await sendNumbered(t, socket, 8, 60)
+    const sent = await sendNumbered(t, socket, 8)
     await settled(() => heard.length >= sent)
-    t.same(heard, firstNumbers(sent))
+    t.same(sorted(heard), firstNumbers(sent))
   })
 })
 
@@ -217,7 +230,7 @@ t.test('a socket that does not hold the loop', { skip: noCoalescing }, async (t)
     if (heard === 1000) socket.ref()
     if (heard === 1300) socket.unref()
   })
-  const sent = await sendNumbered(t, socket, 30, 60)
+  const sent = await sendNumbered(t, socket, 30)
   for (let round = 0; round < 100 && heard < sent; round++) await timers.setTimeout(20)
   t.equal(heard, sent, 'while something else does')
 })
@@ -225,7 +238,7 @@ t.test('a socket that does not hold the loop', { skip: noCoalescing }, async (t)
 t.test('pulling few of many', { skip: noCoalescing }, async (t) => {
   for (const how of ['tryRecvmsg', 'recvmsg', 'tryRecvmmsg', 'recvmmsg'] as const) {
     const socket = await bound(t, { type: 'udp4', pull: true, coalesce: true, recvBufferSize: 4 << 20 }, '127.0.0.1')
-    const sent = await sendNumbered(t, socket, 40, 60)
+    const sent = await sendNumbered(t, socket, 40)
     await timers.setTimeout(10)
     const pulled: number[] = []
     let most = 0
@@ -240,11 +253,11 @@ t.test('pulling few of many', { skip: noCoalescing }, async (t) => {
       most = Math.max(most, messages.length)
       pulled.push(...numbersOf(messages))
     }
-    t.same(pulled, firstNumbers(sent), `${how}: all, in order`)
+    t.same(sorted(pulled), firstNumbers(sent), `${how}: all, in order`)
     t.equal(most, how.endsWith('mmsg') ? 7 : 1)
     t.equal(socket.tryRecvmsg(), null)
   }
   const socket = await bound(t, { type: 'udp4', pull: true, coalesce: true, recvBufferSize: 4 << 20 }, '127.0.0.1')
-  await sendNumbered(t, socket, 3, 60)
+  await sendNumbered(t, socket, 3)
   t.equal((await receive(socket, 'recvmmsg', 180)).length, 180)
 })
