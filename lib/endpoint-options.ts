@@ -1,6 +1,6 @@
 import { binding, Field, Option, type Endpoint } from './binding'
 import { receiveFields } from './capabilities'
-import { fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
+import { fromEither, fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
 import { fdType } from './fd-type'
 import type { ReceiveStyle } from './receive'
 import { TYPES } from './socket-options'
@@ -101,7 +101,7 @@ export function adoptDescriptor(endpoint: Endpoint, descriptor: number, options:
     borrowed.close()
   }
   const status = endpoint.adopt(descriptor)
-  if (status !== 0) throw fromNative(status, 'open')
+  if (status !== 0) throw fromEither(status, 'open')
   // Errors would come that nobody reads, and trains that nobody splits.
   endpoint.setOption(Option.receiveErrors, options.receiveErrors === true ? 1 : 0)
   if (!coalesces(options)) endpoint.setOption(Option.coalesce, 0)

@@ -6,15 +6,12 @@ import { Present, receiveSlots } from './slots'
 import type { ControlMessage, Family, Message, ReceivedData } from './types'
 import type { Room } from './validate'
 
-const SMALL_CHUNK = 8 * 1024
-const LARGE_CHUNK = 64 * 1024
-/** src/slot.h: kSmallMessage. A message that a program keeps holds its whole chunk alive. */
-const SMALL_MESSAGE = 512
-
 /** Bytes of the longest train that a kernel makes of datagrams. */
 const LONGEST_TRAIN = 65535
 
-const { slotCount, mostSpareChunks } = binding.layout
+const { slotCount, mostSpareChunks, smallChunk: SMALL_CHUNK, largeChunk: LARGE_CHUNK } = binding.layout
+/** A message that a program keeps holds its whole chunk alive. */
+const SMALL_MESSAGE = binding.layout.smallMessage
 
 const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
 
@@ -197,6 +194,8 @@ export function receiveInto(
     }
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
+    // An empty chunk has room for any message.
+    if (report.packed() <= first) throw new Error('The addon found no room for a received message in an empty chunk')
   }
   if (large.used > 0) {
     if (wantedSpares === 0) keepFreedMemory()

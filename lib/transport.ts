@@ -5,7 +5,7 @@ import {
   abortError,
   canceled,
   featureUnavailable,
-  fromNative,
+  fromEither,
   fromTransfer,
   invalidArgType,
   notRunning,
@@ -137,6 +137,10 @@ export class Transport {
   private rest: NodeJS.Timeout | undefined
   private closed = false
   private updating = false
+  /** Of a descriptor that somebody else can close: told whether something waits to be received. */
+  onWaiting: ((waits: boolean) => void) | undefined
+  /** Called before what the socket is ready for is done. */
+  onEvent: (() => void) | undefined
 
   constructor(
     readonly endpoint: Endpoint,
@@ -257,6 +261,17 @@ export class Transport {
     })
   }
 
+  /** Gives up what waits to be received. What waits to be sent goes on. */
+  cancelReceivers(errorOf: (syscall: string) => Error): void {
+    const { receivers } = this
+    this.receivers = []
+    for (const receiver of receivers) {
+      receiver.pending.settled()
+      receiver.reject(errorOf(receiver.syscall))
+    }
+    this.watch()
+  }
+
   /** Nothing waits here, and nothing was received that is not handed out. */
   get idle(): boolean {
     return this.queue.count === 0 && this.receivers.length === 0 && this.ready.length === 0
@@ -286,6 +301,7 @@ export class Transport {
   /** Watches the descriptor for what is waited for. */
   watch(): void {
     if (this.closed || this.updating) return
+    this.onWaiting?.(this.receivers.length > 0)
     const reads = this.onReadable !== undefined || this.receivers.length > 0
     const events =
       (reads && this.rest === undefined ? Readiness.readable : 0) |
@@ -295,7 +311,7 @@ export class Transport {
     if (events !== 0 && !canWait) throw featureUnavailable('waiting for a socket')
     const status = this.endpoint.watch(events)
     this.watched = status === 0 ? events : 0
-    if (status !== 0) throw fromNative(status, 'poll')
+    if (status !== 0) throw fromEither(status, 'poll')
   }
 
   onSettled(operation: number, status: number, sent: number): void {
@@ -305,6 +321,7 @@ export class Transport {
   /** Whether to be called again at once, with neither status nor events. */
   onReady(status: number, events: number): boolean {
     if (status === 0 && events === 0) return this.onMore?.() ?? false
+    this.onEvent?.()
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
     if (failed) this.watched = UNKNOWN

@@ -35,26 +35,23 @@
 namespace datagram {
 namespace {
 
+uint64_t SendTimeOf(const SendSlot& slot) { return slot.sendTime; }
+// Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
+uint16_t SegmentSizeOf(const SendSlot& slot) { return static_cast<uint16_t>(slot.segmentSize); }
+
 const SendControl kSend[] = {
-    {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-     EncodePacketInfoIPv4<in_pktinfo>},
-    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     EncodePacketInfoIPv6},
-    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int), EncodeTrafficClass},
+    SendRow<PacketInfoIPv4<in_pktinfo>>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO),
+    SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO),
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS),
     // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the
     // destination's.
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS),
     // Four bytes only: IP_TTL in one byte is EINVAL.
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, sizeof(int), EncodeHopLimit},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
-    {kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME, sizeof(uint64_t),
-     [](const SendSlot& slot, uint8_t* payload) { Put<uint64_t>(payload, slot.sendTime); }},
-    // Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
-    {kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEGMENT, sizeof(uint16_t),
-     [](const SendSlot& slot, uint8_t* payload) {
-       Put(payload, static_cast<uint16_t>(slot.segmentSize));
-     }},
+    SendRow<HopLimitOf>(kHopLimit, kIPv4, IPPROTO_IP, IP_TTL),
+    SendRow<HopLimitOf>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT),
+    SendRow<NeverFragments>(kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG),
+    SendRow<SendTimeOf>(kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME),
+    SendRow<SegmentSizeOf>(kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEGMENT),
 };
 
 const EmulatedField kEmulated[] = {

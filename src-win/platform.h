@@ -24,7 +24,7 @@ inline constexpr Descriptor kInvalidDescriptor = INVALID_SOCKET;
 // An alias of 256 UTF-16 units (IF_MAX_STRING_SIZE) in UTF-8, terminated.
 inline constexpr size_t kInterfaceNameSize = 3 * 256 + 1;
 
-// WSAStartup and WSACleanup, once in each environment: Winsock counts them.
+// WSAStartup and WSACleanup: Winsock counts them.
 class PlatformSession {
  public:
   PlatformSession();

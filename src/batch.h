@@ -15,8 +15,6 @@ enum WithoutOffload : uint8_t {
   kRetryAndSwitchOff = 2  // offload does not work here, if the retry does
 };
 
-constexpr uint32_t kMostEmulated = 4;
-
 // What holds for a whole system call, so that a batch is cut where it changes.
 struct CallSettings {
   uint8_t flags = 0;

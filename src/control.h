@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "platform.h"
 #include "slot.h"
@@ -22,6 +24,23 @@ struct SendControl {
   size_t size;                                             // of the payload
   void (*encode)(const SendSlot& slot, uint8_t* payload);  // which is zeroed
 };
+
+template <typename T>
+void Put(uint8_t* payload, T value) {
+  std::memcpy(payload, &value, sizeof value);
+}
+
+// The row of a control message whose payload is what `make` returns: no encoder can write more than
+// the row has room for.
+template <auto make>
+constexpr SendControl SendRow(uint32_t fields, Family family, int level, int type) {
+  using Payload = decltype(make(std::declval<const SendSlot&>()));
+  static_assert(std::is_trivially_copyable_v<Payload>);
+  return {
+      fields,          family,
+      level,           type,
+      sizeof(Payload), [](const SendSlot& slot, uint8_t* payload) { Put(payload, make(slot)); }};
+}
 
 // A control message that can be received. One that is shorter than `least` is passed over:
 // kernels differ in payload sizes, so decoders go by the length that is there.
@@ -55,6 +74,10 @@ struct EmulatedField {
   bool refines = false;
 };
 
+// Rows of EmulatedField that a kernel can have: the calls keep their values on the stack.
+constexpr size_t kMostEmulated = 4;
+static_assert(kMostEmulated <= 32, "a row is a bit of CallSettings::emulated");
+
 template <typename Row>
 struct Table {
   const Row* rows;
@@ -65,6 +88,7 @@ struct Table {
 
 template <typename Row, size_t N>
 constexpr Table<Row> TableOf(const Row (&rows)[N]) {
+  static_assert(!std::is_same_v<Row, EmulatedField> || N <= kMostEmulated, "raise kMostEmulated");
   return {rows, N};
 }
 
@@ -192,11 +216,6 @@ inline uint32_t ReadInteger(const uint8_t* payload, size_t length) {
   int value;
   std::memcpy(&value, payload, sizeof value);
   return static_cast<uint32_t>(value);
-}
-
-template <typename T>
-void Put(uint8_t* payload, T value) {
-  std::memcpy(payload, &value, sizeof value);
 }
 
 }  // namespace datagram
