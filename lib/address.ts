@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { binding } from './binding'
+import { fromNative } from './errors'
 
 /**
  * An address as both sides of the boundary have it: 16 bytes in network order, read as four 32-bit words in the
@@ -26,7 +27,10 @@ const RECENT = 64
 const recentTexts = new Array<string>(RECENT).fill('')
 const recentAddresses = new Array<ParsedAddress | undefined>(RECENT)
 
-/** Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one. */
+/**
+ * Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one.
+ * @throws SocketError if_nametoindex: whether there is an interface of the scope's name could not be told
+ */
 export function parseAddress(text: string): ParsedAddress | undefined {
   const { length } = text
   const place =
@@ -50,6 +54,15 @@ function parseSeldom(text: string): ParsedAddress | undefined {
     cache.set(text, parsed)
   }
   return parsed
+}
+
+/** As parseAddress; undefined too when that could not be told, for those who ask again and report the error then. */
+export function tryParseAddress(text: string): ParsedAddress | undefined {
+  try {
+    return parseAddress(text)
+  } catch {
+    return undefined
+  }
 }
 
 function parseIPv4(text: string): ParsedAddress {
@@ -90,8 +103,18 @@ function parseScope(id: string): number | undefined {
     const index = Number(id)
     return index <= 0xffffffff ? index : undefined
   }
-  const index = binding.interfaceIndex(id)
+  const index = interfaceIndexOf(id)
   return index === 0 ? undefined : index
+}
+
+/**
+ * The index of an interface; 0 when there is none of this name.
+ * @throws SocketError if_nametoindex: EMFILE and the like, as the look-up takes a descriptor
+ */
+export function interfaceIndexOf(name: string): number {
+  const index = name.includes('\0') ? 0 : binding.interfaceIndex(name)
+  if (index < 0) throw fromNative(index, 'if_nametoindex')
+  return index
 }
 
 /** The 16 bytes of an address, for bind and connect. */

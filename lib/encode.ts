@@ -1,5 +1,5 @@
 import { SocketAddress, type BlockList } from 'node:net'
-import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from './address'
+import { interfaceIndexOf, isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from './address'
 import { binding, Field, SendFlag } from './binding'
 import { isBlocked } from './block-list'
 import { encodeControl } from './control'
@@ -269,7 +269,7 @@ function interfaceOf(through: unknown, name: string): number {
     return through
   }
   if (typeof through !== 'string') throw invalidArgType(`${name}.interface`, ['number', 'string'], through)
-  const index = through.includes('\0') ? 0 : binding.interfaceIndex(through)
+  const index = interfaceIndexOf(through)
   if (index === 0) throw invalidArgValue(`${name}.interface`, through, 'must be the name of an interface')
   return index
 }
