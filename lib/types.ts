@@ -226,7 +226,7 @@ export type SendField =
   | 'sendTime'
   | 'control'
 
-/** What `capabilities()` answers. Frozen. */
+/** What `capabilities()` answers. Frozen; one object once everything could be tried. */
 export interface Capabilities {
   platform: NodeJS.Platform
   send: Readonly<Record<SendField, Readonly<FamilySupport>>>
