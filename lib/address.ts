@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { binding } from './binding'
+import { interfaceId, interfaceIndex } from './interface-names'
 
 /**
  * An address as both sides of the boundary have it: 16 bytes in network order, read as four 32-bit words in the
@@ -26,7 +26,10 @@ const RECENT = 64
 const recentTexts = new Array<string>(RECENT).fill('')
 const recentAddresses = new Array<ParsedAddress | undefined>(RECENT)
 
-/** Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one. */
+/**
+ * Parses an IPv4 or IPv6 address, with an optional scope; undefined when it is not one.
+ * @throws SocketError if_nametoindex: whether there is an interface of the scope's name could not be told
+ */
 export function parseAddress(text: string): ParsedAddress | undefined {
   const { length } = text
   const place =
@@ -44,12 +47,21 @@ function parseSeldom(text: string): ParsedAddress | undefined {
   const known = cache.get(text)
   if (known !== undefined) return known
   const parsed = isIPv4(text) ? parseIPv4(text) : isIPv6(text) ? parseIPv6(text) : undefined
-  // A scope by name is looked up each time: interfaces come and go.
+  // The interface of a scope comes and goes.
   if (parsed?.scope === 0) {
     if (cache.size >= CACHE_LIMIT) cache.clear()
     cache.set(text, parsed)
   }
   return parsed
+}
+
+/** As parseAddress; undefined too when that could not be told, for those who ask again and report the error then. */
+export function tryParseAddress(text: string): ParsedAddress | undefined {
+  try {
+    return parseAddress(text)
+  } catch {
+    return undefined
+  }
 }
 
 function parseIPv4(text: string): ParsedAddress {
@@ -90,7 +102,7 @@ function parseScope(id: string): number | undefined {
     const index = Number(id)
     return index <= 0xffffffff ? index : undefined
   }
-  const index = binding.interfaceIndex(id)
+  const index = interfaceIndex(id)
   return index === 0 ? undefined : index
 }
 
@@ -126,6 +138,8 @@ interface IPv6Text {
   w2: number
   w3: number
   scope: number
+  /** Of the interface; empty where no scope is shown. */
+  id: string
   text: string
 }
 
@@ -137,19 +151,17 @@ export function formatIPv6(w0: number, w1: number, w2: number, w3: number, scope
   const hash = (w0 ^ w1 ^ w2 ^ w3 ^ (w3 >>> 24)) & 63
   const known = textsIPv6[hash]
   if (known?.w3 === w3 && known.w2 === w2 && known.w1 === w1 && known.w0 === w0 && known.scope === scope) {
-    return known.text
+    if (known.id === '' || known.id === interfaceId(scope)) return known.text
   }
   scratchWords[0] = w0
   scratchWords[1] = w1
   scratchWords[2] = w2
   scratchWords[3] = w3
   const linkLocal = scratchBytes[0] === 0xfe && (scratchBytes[1]! & 0xc0) === 0x80
-  let text = textOfGroups(Array.from({ length: 8 }, (_, index) => groupAt(index)))
-  if (!linkLocal || scope === 0) {
-    textsIPv6[hash] = { w0, w1, w2, w3, scope, text }
-  } else {
-    text += `%${binding.interfaceId(scope)}`
-  }
+  const plain = textOfGroups(Array.from({ length: 8 }, (_, index) => groupAt(index)))
+  const id = linkLocal && scope !== 0 ? interfaceId(scope) : ''
+  const text = id === '' ? plain : `${plain}%${id}`
+  textsIPv6[hash] = { w0, w1, w2, w3, scope, id, text }
   return text
 }
 

@@ -6,14 +6,16 @@ export interface Endpoint {
   readonly number: number
   /** Who is told of readiness, and of sends that have completed. */
   owner: {
-    /** Whether it is to be called again at once, with neither status nor events. */
+    /** `status` is libuv's. Whether it is to be called again at once, with neither status nor events. */
     onReady(status: number, events: number): boolean
     onSettled(operation: number, status: number, sent: number): void
   }
   open(family: number, raw: number, protocol: number): number
   borrow(descriptor: number): number
+  /** Whether the descriptor that was borrowed still stands for the same socket. False where that can't be told. */
+  unchanged(): boolean
   /** As borrow, and the descriptor becomes the endpoint's own, in place of what it had open, which is closed. */
-  adopt(descriptor: number): number
+  adopt(descriptor: number): number | LibuvErrorName
   close(): number
   bind(family: number, bytes: Uint8Array, port: number, scope: number): number
   connect(family: number, bytes: Uint8Array, port: number, scope: number): number
@@ -38,7 +40,7 @@ export interface Endpoint {
   ): number
   /** Where multicast of `family` goes out. */
   setMulticastInterface(family: number, interfaceAddress: Uint8Array, interfaceIndex: number): number
-  /** Returns the fields that the kernel does not tell. */
+  /** Returns the fields that the kernel does not tell; report.status is the first error. */
   enableReceive(fields: number): number
   waitReadable(milliseconds: number): boolean
   send(count: number, data: Uint8Array | readonly Uint8Array[]): number
@@ -68,7 +70,7 @@ export interface Endpoint {
    */
   receiveErrors(slots: Uint8Array, data: Uint8Array): number
   pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
-  watch(events: number): number
+  watch(events: number): number | LibuvErrorName
   setHold(hold: number): number
   /**
    * Until close() `owner` is called in the async context of this call, which has `type` and is there for async_hooks as
@@ -83,7 +85,11 @@ export interface Endpoint {
 
 type Layout = Readonly<Record<string, number>>
 
-interface Binding {
+/** libuv's errors come by name (`'EEXIST'`): on Windows its numbers are not Winsock's. */
+export type LibuvErrorName = string
+
+/** What the addon exports, once in a thread. */
+interface Addon {
   readonly layout: {
     readonly send: Layout
     readonly receive: Layout
@@ -96,6 +102,18 @@ interface Binding {
     readonly receiveControlRoom: number
     readonly maxBuffers: number
     readonly mostSpareChunks: number
+    /** Below this a message goes to the small chunk. */
+    readonly smallMessage: number
+    /** Sizes of the chunks that messages are packed into. */
+    readonly smallChunk: number
+    readonly largeChunk: number
+    /** Bytes in front of a control message's payload. */
+    readonly recordHeader: number
+    /** What watch() takes. */
+    readonly readable: number
+    readonly writable: number
+    readonly errors: number
+    readonly later: number
   }
   readonly kernel: {
     readonly send: FieldMasks
@@ -110,15 +128,8 @@ interface Binding {
     readonly sendsCongestionExperienced: boolean
     readonly completesSends: boolean
   }
-  readonly Endpoint: new () => Endpoint
-  /**
-   * `send` of the endpoint with this number, for at most slotCount views: it saves looking up what an object wraps, and
-   * reading an array.
-   */
-  readonly send: (endpoint: number, count: number, ...views: Uint8Array[]) => number
-  /** `receive` of the endpoint with this number. */
-  readonly receive: (endpoint: number, ...given: Parameters<Endpoint['receive']>) => number
-  initialize(
+  /** An instance of its own, so that this library can be loaded more than once in a thread. */
+  create(
     sendSlots: ArrayBuffer,
     sendRecords: ArrayBuffer,
     receiveSlots: ArrayBuffer,
@@ -127,12 +138,24 @@ interface Binding {
     report: ArrayBuffer,
     dispatch: (this: Endpoint, endpoint: Endpoint, status: number, events: number) => boolean,
     settle: (this: Endpoint, endpoint: Endpoint, operation: number, status: number, sent: number) => void,
-  ): void
-  setMaxSegments(count: number): void
-  identity(descriptor: number): number
+  ): Instance
+  /** 0 when there is no such interface; below: the native error, as it could not be looked up. */
   interfaceIndex(name: string): number
   interfaceId(index: number): string
   findHandle(ref: () => void, unref: () => void): number | null | undefined
+}
+
+/** What works on the memory that was given to create(). */
+interface Instance {
+  createEndpoint(): Endpoint
+  /**
+   * `send` of the endpoint with this number, for at most slotCount views: it saves looking up what an object wraps, and
+   * reading an array.
+   */
+  readonly send: (endpoint: number, count: number, ...views: Uint8Array[]) => number
+  /** `receive` of the endpoint with this number. */
+  readonly receive: (endpoint: number, ...given: Parameters<Endpoint['receive']>) => number
+  setMaxSegments(count: number): void
 }
 
 /** Bits, by family. */
@@ -141,12 +164,12 @@ export interface FieldMasks {
   readonly IPv6: number
 }
 
-export const binding = loadAddon() as Binding
+const addon = loadAddon() as Addon
 
 /** The slots are in the machine's own order. */
 export const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-const { layout } = binding
+const { layout } = addon
 
 /** The memory that both sides share; src/slot.h says how it is laid out. */
 export const sendSlotMemory = new ArrayBuffer(layout.slotCount * offsetOf(layout.send, 'slotSize'))
@@ -155,7 +178,7 @@ export const receiveSlotMemory = new ArrayBuffer(layout.slotCount * offsetOf(lay
 export const receiveRecordMemory = new ArrayBuffer(layout.slotCount * layout.recordStride)
 const reportMemory = new ArrayBuffer(offsetOf(layout.report, 'slotSize'))
 
-binding.initialize(
+const instance = addon.create(
   sendSlotMemory,
   sendRecordMemory,
   receiveSlotMemory,
@@ -167,6 +190,13 @@ binding.initialize(
     endpoint.owner.onSettled(operation, status, sent)
   },
 )
+
+/** For `new`: an endpoint of this library's own instance. */
+function InstanceEndpoint(): Endpoint {
+  return instance.createEndpoint()
+}
+
+export const binding = { ...addon, ...instance, Endpoint: InstanceEndpoint as unknown as new () => Endpoint }
 
 /** An offset of the layout; a name that the addon does not know means that the two sides do not belong together. */
 export function offsetOf(part: Layout, name: string): number {
@@ -240,5 +270,10 @@ export const Option = {
 /** src/backend.h: SendClock. */
 export const SendClock = { monotonic: 1, tai: 2 } as const
 
-/** uv.h: UV_READABLE, UV_WRITABLE, UV_DISCONNECT, with which errors alone come; src/endpoint.cc: kLater. */
-export const Readiness = { readable: 1, writable: 2, errors: 4, later: 0x100 } as const
+/** What watch() takes. With `errors` alone only errors come, as with each of the others. */
+export const Readiness = {
+  readable: layout.readable,
+  writable: layout.writable,
+  errors: layout.errors,
+  later: layout.later,
+} as const

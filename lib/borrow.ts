@@ -1,6 +1,6 @@
 import dgram from 'node:dgram'
 import { binding } from './binding'
-import { fromNative, invalidArgType, invalidArgValue, invalidState, notRunning, outOfRange } from './errors'
+import { canceled, fromNative, invalidArgType, invalidArgValue, invalidState, notRunning, outOfRange } from './errors'
 import { SocketFacts } from './facts'
 import { Transport } from './transport'
 
@@ -8,7 +8,13 @@ import { Transport } from './transport'
 export type Borrowable = dgram.Socket | number
 
 const sockets = new WeakMap<dgram.Socket, Transport>()
-const descriptors = new Map<number, { readonly identity: number; readonly transport: Transport }>()
+const descriptors = new Map<number, Transport>()
+
+/** Descriptors on which something waits to be received. Their owners can close them, and nothing tells. */
+const waiting = new Map<Transport, number>()
+let timer: NodeJS.Timeout | undefined
+/** Milliseconds between two looks at them. */
+const LOOK = 250
 
 /** Numbers that nobody uses any more would be kept for ever. */
 const MOST_DESCRIPTORS = 1024
@@ -17,11 +23,20 @@ const MOST_DESCRIPTORS = 1024
 export function borrow(socket: unknown): Transport {
   if (typeof socket === 'number') return borrowDescriptor(socket, 'sendmsg')
   if (socket instanceof dgram.Socket) return borrowDgram(socket)
-  throw notSocket(socket)
+  throw refusal(socket)
 }
 
-export const notSocket = (value: unknown): TypeError =>
-  invalidArgType('socket', ['Socket', 'dgram.Socket', 'number'], value)
+/** On the sockets of every copy of this library that is loaded, as a bundle's beside the package's. */
+export const anyCopy = Symbol.for('sendmsg.Socket')
+
+export const notSocket = (value: unknown, expected = ['Socket', 'dgram.Socket', 'number']): TypeError =>
+  invalidArgType('socket', expected, value)
+
+/** As notSocket, of what is no socket of this copy. */
+const refusal = (value: unknown, expected?: string[]): TypeError =>
+  typeof value === 'object' && value !== null && anyCopy in value
+    ? invalidArgValue('socket', value, 'is a socket of another copy of sendmsg, whose functions take it')
+    : notSocket(value, expected)
 
 /** A descriptor; receiving from a dgram.Socket is its own affair. */
 export function borrowForReceiving(socket: unknown): Transport {
@@ -29,7 +44,7 @@ export function borrowForReceiving(socket: unknown): Transport {
     throw invalidArgValue('socket', socket, 'must not be a dgram.Socket, which receives by itself')
   }
   if (typeof socket === 'number') return borrowDescriptor(socket, 'recvmsg')
-  throw invalidArgType('socket', ['Socket', 'number'], socket)
+  throw refusal(socket, ['Socket', 'number'])
 }
 
 // Called on the socket by name: a socket's own methods of these names are not asked.
@@ -64,7 +79,7 @@ function checkRunning(socket: dgram.Socket): void {
   } catch {
     forget(socket)
     if (isClosed(socket)) throw notRunning()
-    throw notSocket(socket) // made by Object.create(): only the prototype is a socket's
+    throw refusal(socket) // made by Object.create(): only the prototype is a socket's
   }
 }
 
@@ -87,22 +102,48 @@ function borrowDescriptor(descriptor: number, syscall: string): Transport {
   if (!Number.isInteger(descriptor)) throw outOfRange('socket', 'an integer', descriptor)
   const most = process.platform === 'win32' ? Number.MAX_SAFE_INTEGER : 0x7fffffff
   if (descriptor < 0 || descriptor > most) throw outOfRange('socket', `>= 0 && <= ${String(most)}`, descriptor)
-  const identity = binding.identity(descriptor)
   const known = descriptors.get(descriptor)
   if (known !== undefined) {
-    if (known.identity === identity) return known.transport
-    // The number is another socket's by now; what still waits for the old one goes out through its duplicate.
-    descriptors.delete(descriptor)
+    if (known.endpoint.unchanged()) return known
+    letGo(descriptor, known)
   }
   const transport = borrowEndpoint(descriptor, syscall, nothing)
+  transport.onWaiting = (waits) => {
+    if (waits) watchOver(descriptor, transport)
+    else waiting.delete(transport)
+  }
+  transport.onEvent = () => {
+    if (!transport.endpoint.unchanged()) letGo(descriptor, transport)
+  }
   if (descriptors.size >= MOST_DESCRIPTORS) forgetIdle()
-  descriptors.set(descriptor, { identity, transport })
+  descriptors.set(descriptor, transport)
   return transport
+}
+
+/**
+ * Its owner has closed the descriptor; the number can be another socket's by now. What waits to be sent goes out through
+ * the duplicate, which is closed behind it, or now if there is nothing.
+ */
+function letGo(descriptor: number, transport: Transport): void {
+  if (descriptors.get(descriptor) === transport) descriptors.delete(descriptor)
+  transport.cancelReceivers((syscall) => canceled(syscall, { detail: 'the descriptor was closed' }))
+}
+
+function watchOver(descriptor: number, transport: Transport): void {
+  waiting.set(transport, descriptor)
+  timer ??= setInterval(() => {
+    for (const [transport, descriptor] of waiting) {
+      if (!transport.endpoint.unchanged()) letGo(descriptor, transport)
+    }
+    if (waiting.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }, LOOK).unref()
 }
 
 /** What waits, or holds messages that were received, keeps its order only as long as it is known. */
 function forgetIdle(): void {
-  for (const [descriptor, { transport }] of descriptors) {
+  for (const [descriptor, transport] of descriptors) {
     if (transport.idle) descriptors.delete(descriptor)
   }
 }

@@ -1,5 +1,5 @@
 import { binding, Field, SendFlag, type FieldMasks } from './binding'
-import { fieldSupport } from './support'
+import { fieldSupport, type FieldSupport } from './support'
 import type { Capabilities, FamilySupport, ReceiveInfoName, SendField, Support } from './types'
 
 let answer: Capabilities | undefined
@@ -33,15 +33,19 @@ export const receiveFields: Readonly<Record<ReceiveInfoName, number>> = {
 
 /**
  * What this kernel does with each field, in each direction and family: `'kernel'`, `'emulated'` or `false`; and the
- * limits. Tried at the first call over sockets of its own, on loopback; the answer is kept, and frozen.
+ * limits. Tried over sockets of its own, on loopback, for some milliseconds at most. What could not be tried (loopback is
+ * down, no descriptor is left) is as this kernel is known to be, and is tried again later. Frozen; one object once all
+ * was tried.
  */
 export function capabilities(): Capabilities {
-  answer ??= ask()
-  return answer
+  if (answer !== undefined) return answer
+  const support = fieldSupport()
+  const now = ask(support)
+  if (support.concluded) answer = now
+  return now
 }
 
-function ask(): Capabilities {
-  const { kernel, emulated, receive, maxSegments } = fieldSupport()
+function ask({ kernel, emulated, receive, maxSegments }: FieldSupport): Capabilities {
   const { sendClass, toldClass } = binding.kernel
   const send = (bit: number): FamilySupport => ({
     IPv4: sendSupport(bit, 'IPv4', kernel, emulated),

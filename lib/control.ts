@@ -4,7 +4,7 @@ import type { ControlMessage } from './types'
 import { byteLengthOf, checkInteger, checkView } from './validate'
 
 // src/slot.h: ControlRecord. Level, type, length, reserved, then the payload, padded to 8 bytes.
-const HEADER = 16
+const HEADER = binding.layout.recordHeader
 const recordSpace = (length: number): number => HEADER + ((length + 7) & ~7)
 
 export const MAX_RECORDS = binding.layout.sendControlArena

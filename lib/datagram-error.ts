@@ -1,6 +1,7 @@
 import { formatIPv4, formatIPv6 } from './address'
 import { LITTLE_ENDIAN, binding, offsetOf, type Endpoint } from './binding'
 import { fromNative, SocketError, type SocketErrorOptions } from './errors'
+import { allocateShared } from './shared-memory'
 import type { ReceivedData } from './types'
 
 /** SO_EE_ORIGIN_ of linux/errqueue.h. */
@@ -110,7 +111,7 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
 export function readErrors(endpoint: Endpoint, most: number): DatagramError[] {
   const errors: DatagramError[] = []
   for (let read = 0; read < most;) {
-    const data = Buffer.alloc(COUNT * DATA_SIZE)
+    const data = allocateShared(COUNT * DATA_SIZE)
     const count = endpoint.receiveErrors(slots, data)
     for (let slot = 0; slot < count; slot++) {
       const error = decode(slot, data)

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { parseAddress, type ParsedAddress } from './address'
+import { tryParseAddress, type ParsedAddress } from './address'
 import type { SendArguments, SendCallback } from './dgram-arguments'
 import { SocketError, type ErrorPlace } from './errors'
 import type { SocketFacts } from './facts'
@@ -31,7 +31,7 @@ export class DgramSend {
       return
     }
     const host = address ?? this.life.loopback
-    const literal = this.lookup === undefined ? parseAddress(host) : undefined
+    const literal = this.lookup === undefined ? tryParseAddress(host) : undefined
     if (literal !== undefined) {
       // At once, as there is nothing to look up, and dgram would lose it when close() follows. Told when dgram would tell.
       const later: SendCallback | undefined = callback && ((...result) => process.nextTick(callback, ...result))

@@ -14,6 +14,7 @@ import {
   outOfRange,
   type ErrorPlace,
 } from './errors'
+import { interfaceIndex } from './interface-names'
 import type { SendSlots } from './slots'
 import { fieldSupport } from './support'
 import type { OutgoingMessage } from './types'
@@ -181,8 +182,9 @@ function encodeDestination(
       throw invalidArgValue(nameOf(name, to, 'port'), number, 'must be left out on a raw socket')
     }
     number = 0
-  } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 1 || number > 65535) {
-    throw badPort(nameOf(name, to, 'port'), number, false)
+  } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > 65535) {
+    // Port 0 is the kernel's to refuse: it can be the peer's, and then is no mistake of the program's.
+    throw badPort(nameOf(name, to, 'port'), number)
   }
   const parsed = parseAddress(host)
   if (parsed === undefined) throw invalidArgValue(nameOf(name, to, 'address'), host, 'must be an IP address')
@@ -299,7 +301,7 @@ function interfaceOf(through: unknown, name: string): number {
     return through
   }
   if (typeof through !== 'string') throw invalidArgType(`${name}.interface`, ['number', 'string'], through)
-  const index = through.includes('\0') ? 0 : binding.interfaceIndex(through)
+  const index = interfaceIndex(through)
   if (index === 0) throw invalidArgValue(`${name}.interface`, through, 'must be the name of an interface')
   return index
 }

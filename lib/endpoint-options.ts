@@ -1,6 +1,6 @@
 import { binding, Field, Option, SendClock, type Endpoint } from './binding'
 import { receiveFields } from './capabilities'
-import { fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
+import { fromEither, fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
 import { fdType } from './fd-type'
 import type { ReceiveStyle } from './receive'
 import { TYPES } from './socket-options'
@@ -8,9 +8,12 @@ import type { ReceiveInfoName, SocketOptions } from './types'
 
 // What the options of a socket mean for its endpoint.
 
+/** What replyTo() needs, and what costs nothing beside it. */
 const DEFAULT_INFO: readonly ReceiveInfoName[] = ['destination', 'interface', 'cast', 'trafficClass']
 
-const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] => receiveInfo ?? DEFAULT_INFO
+/** What the program has asked for. */
+const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
+  receiveInfo === false ? [] : (receiveInfo ?? [])
 
 /** Whether the kernel may coalesce trains on receipt. */
 export const coalesces = (options: SocketOptions): boolean =>
@@ -55,14 +58,11 @@ export function configure(endpoint: Endpoint, options: SocketOptions): void {
     set(Option.sendTime, options.sendTime === 'tai' ? SendClock.tai : SendClock.monotonic, 'sendTime')
   if (options.receiveErrors === true) set(Option.receiveErrors, 1, 'receiveErrors')
   const names = namesOf(options)
-  const whole = coalesces(options)
-  const wanted = names.reduce((bits, name) => bits | receiveFields[name], whole ? Field.segmentSize : 0)
+  const all = options.receiveInfo === false ? names : [...DEFAULT_INFO, ...names]
+  const wanted = all.reduce((bits, name) => bits | receiveFields[name], coalesces(options) ? Field.segmentSize : 0)
   const missing = endpoint.enableReceive(wanted & ~Field.control)
   const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
-  const asked = options.receiveInfo !== undefined || whole
-  if (refused !== undefined && asked && options.unsupported !== 'ignore') {
-    throw notSupported(refused, { syscall: 'recvmsg' })
-  }
+  if (refused !== undefined && options.unsupported !== 'ignore') throw notSupported(refused, { syscall: 'recvmsg' })
 }
 
 /** A fresh socket. @throws SocketError socket, setsockopt */
@@ -102,7 +102,7 @@ export function adoptDescriptor(endpoint: Endpoint, descriptor: number, options:
     borrowed.close()
   }
   const status = endpoint.adopt(descriptor)
-  if (status !== 0) throw fromNative(status, 'open')
+  if (status !== 0) throw fromEither(status, 'open')
   // Errors would come that nobody reads, and trains that nobody splits.
   endpoint.setOption(Option.receiveErrors, options.receiveErrors === true ? 1 : 0)
   if (!coalesces(options)) endpoint.setOption(Option.coalesce, 0)

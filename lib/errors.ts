@@ -1,5 +1,6 @@
 import os from 'node:os'
 import { getSystemErrorMap } from 'node:util'
+import type { LibuvErrorName } from './binding'
 import { findWinsockError, posixAliases } from './error-table'
 
 export * from './node-errors'
@@ -154,6 +155,22 @@ export function fromNative(
   )
 }
 
+/**
+ * The error that libuv has, by its name: on Windows libuv's numbers are not Winsock's, so that there is no native one. On
+ * POSIX its names are the system's.
+ */
+export function fromLibuv(name: LibuvErrorName, syscall: string): SocketError {
+  const nativeCode = process.platform === 'win32' ? undefined : (os.constants.errno as Record<string, number>)[name]
+  const nativeName = nativeCode === undefined ? undefined : name
+  return hideFrame(new SocketError({ code: name, syscall, nativeCode, nativeName }), fromLibuv)
+}
+
+/** The error of a call that libuv or the system refused. */
+export function fromEither(status: number | LibuvErrorName, syscall: string): SocketError {
+  const error = typeof status === 'string' ? fromLibuv(status, syscall) : fromNative(status, syscall)
+  return hideFrame(error, fromEither)
+}
+
 const WSAECONNRESET = 10054
 
 /**
@@ -182,7 +199,7 @@ export function notSupported(field: string, context: NotSupportedContext = {}): 
 }
 
 /** `ECANCELED`: the socket was closed, or its thread ended, before the operation was done. */
-export function canceled(syscall: string, where: ErrorPlace = {}): SocketError {
+export function canceled(syscall: string, where: ErrorPlace & { detail?: string } = {}): SocketError {
   return hideFrame(new SocketError({ code: 'ECANCELED', syscall, ...where }), canceled)
 }
 

@@ -1,5 +1,5 @@
 import type { Socket as DgramSocket } from 'node:dgram'
-import { borrow, borrowForReceiving, notSocket } from './borrow'
+import { anyCopy, borrow, borrowForReceiving, notSocket } from './borrow'
 import { Socket, transportOf } from './socket'
 import type { Transport } from './transport'
 import type {
@@ -18,6 +18,8 @@ export type SendingSocket = Socket | DgramSocket | number
 
 /** What can receive: a socket of ours made with `pull: true`, or a raw descriptor or SOCKET number. */
 export type ReceivingSocket = Socket | number
+
+Object.defineProperty(Socket.prototype, anyCopy, { value: true })
 
 function sending(socket: SendingSocket): Transport {
   return isOurs(socket) ? socket[transportOf] : borrow(socket)
@@ -91,7 +93,8 @@ export function trySendmmsg(socket: SendingSocket, messages: readonly OutgoingMe
  * Receives one message with its control data: recvmsg(2), WSARecvMsg. Waits until there is one.
  *
  * @throws ERR_INVALID_STATE on a socket that gives its messages to listeners; SocketError, ECONNREFUSED on a connected
- * socket whose peer is not there, ETIMEDOUT, ECANCELED when the socket closes; AbortError
+ * socket whose peer is not there, ETIMEDOUT, ECANCELED when the socket closes, or the owner of a descriptor closes that;
+ * AbortError
  * @see recvmsg(2); https://learn.microsoft.com/windows/win32/api/mswsock/nc-mswsock-lpfn_wsarecvmsg
  */
 export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): Promise<Message> {

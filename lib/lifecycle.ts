@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import type { EventEmitter } from 'node:events'
-import { bytesOf, parseAddress, textOf, type ParsedAddress } from './address'
+import { bytesOf, parseAddress, textOf, tryParseAddress, type ParsedAddress } from './address'
 import { Option, type Endpoint } from './binding'
 import { isBlocked } from './block-list'
 import type { Delivery } from './delivery'
@@ -102,7 +102,7 @@ export class Lifecycle {
       socket.emit('error', failure)
     }
     this.bindState = 'binding'
-    const literal = this.options.lookup === undefined ? parseAddress(host) : undefined
+    const literal = this.options.lookup === undefined ? tryParseAddress(host) : undefined
     if (literal !== undefined) {
       process.nextTick(finish, this.bindTo(literal, host, port, exclusive))
       return

@@ -2,24 +2,22 @@ import type { BlockList } from 'node:net'
 import { binding, report, type Endpoint } from './binding'
 import { isBlocked } from './block-list'
 import { decodeControl } from './control'
+import { allocateShared } from './shared-memory'
 import { Present, receiveSlots } from './slots'
-import type { ControlMessage, Family, Message, ReceivedData } from './types'
+import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from './types'
 import type { Room } from './validate'
-
-const SMALL_CHUNK = 8 * 1024
-const LARGE_CHUNK = 64 * 1024
-/** src/slot.h: kSmallMessage. A message that a program keeps holds its whole chunk alive. */
-const SMALL_MESSAGE = 512
 
 /** Bytes of the longest train that a kernel makes of datagrams. */
 const LONGEST_TRAIN = 65535
 
-const { slotCount, mostSpareChunks } = binding.layout
+const { slotCount, mostSpareChunks, smallChunk: SMALL_CHUNK, largeChunk: LARGE_CHUNK } = binding.layout
+/** A message that a program keeps holds its whole chunk alive. */
+const SMALL_MESSAGE = binding.layout.smallMessage
 
 const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
 
-/** What the kernel told of the message in one receive slot, and its data. All messages have the same shape. */
-class ReceivedMessage implements Message {
+/** What the kernel told of the message in one receive slot. */
+class ReceivedInfo implements MessageInfo {
   readonly address: string
   readonly family: Family
   readonly port: number
@@ -36,9 +34,8 @@ class ReceivedMessage implements Message {
   truncated: boolean
   readonly controlTruncated: boolean
   readonly control: ControlMessage[] | undefined
-  data: ReceivedData
 
-  constructor(slot: number, data: ReceivedData, size: number, whole: boolean, wantControl: boolean) {
+  constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
     const present = receiveSlots.present(slot)
     const octet = receiveSlots.trafficClass(slot)
     const trafficClass = (present & Present.trafficClass) === 0 ? undefined : octet
@@ -62,6 +59,15 @@ class ReceivedMessage implements Message {
     this.control = wantControl
       ? decodeControl(receiveSlots.controlOffset(slot), receiveSlots.controlLength(slot))
       : undefined
+  }
+}
+
+/** The same with its data. */
+class ReceivedMessage extends ReceivedInfo implements Message {
+  data: ReceivedData
+
+  constructor(slot: number, data: ReceivedData, size: number, whole: boolean, wantControl: boolean) {
+    super(slot, size, whole, wantControl)
     this.data = data
   }
 }
@@ -73,11 +79,11 @@ class Chunk {
   used = 0
 
   constructor(readonly size: number) {
-    this.memory = Buffer.allocUnsafeSlow(size)
+    this.memory = allocateShared(size)
     this.buffer = this.memory.buffer
   }
 
-  renew(memory = Buffer.allocUnsafeSlow(this.size)): void {
+  renew(memory = allocateShared(this.size)): void {
     this.memory = memory
     this.buffer = memory.buffer
     this.used = 0
@@ -146,16 +152,79 @@ export interface ReceiveStyle {
   readonly blockList: BlockList | undefined
 }
 
+/** What is made of received messages: objects that have their data, infos with the data beside them, or both. */
+export interface Form {
+  readonly messages: boolean
+  readonly infos: boolean
+}
+
+export const MESSAGES: Form = { messages: true, infos: false }
+
+const NO_INFOS: MessageInfo[] = []
+const NO_DATA: ReceivedData[] = []
+
+/** Received messages, in order, in the forms that were asked for; `data` goes with `infos`. */
+export class Batch {
+  readonly messages: Message[] = []
+  readonly infos: MessageInfo[]
+  readonly data: ReceivedData[]
+
+  constructor(readonly form: Form) {
+    this.infos = form.infos ? [] : NO_INFOS
+    this.data = form.infos ? [] : NO_DATA
+  }
+
+  get length(): number {
+    return this.form.messages ? this.messages.length : this.infos.length
+  }
+
+  /** Messages `first` to `end`. Infos stand alone where nobody asked for messages when they came. */
+  messagesFrom(first: number, end: number): Message[] {
+    if (this.form.messages) return this.messages.slice(first, end)
+    return this.infos.slice(first, end).map((info, at) => ({ ...info, data: this.data[first + at]! }))
+  }
+
+  infoAt(index: number): MessageInfo {
+    if (this.form.infos) return this.infos[index]!
+    const info: Partial<Message> & MessageInfo = { ...this.messages[index]! }
+    delete info.data
+    return info
+  }
+
+  dataAt(index: number): ReceivedData {
+    return this.form.infos ? this.data[index]! : this.messages[index]!.data
+  }
+
+  /** Leaves out what `drops` says, from index `first` on. */
+  filter(first: number, drops: (info: MessageInfo) => boolean): void {
+    const { form, messages, infos, data } = this
+    let kept = first
+    const end = this.length
+    for (let index = first; index < end; index++) {
+      if (drops(form.messages ? messages[index]! : infos[index]!)) continue
+      if (form.messages) messages[kept] = messages[index]!
+      if (form.infos) {
+        infos[kept] = infos[index]!
+        data[kept] = data[index]!
+      }
+      kept++
+    }
+    if (form.messages) messages.length = kept
+    if (form.infos) infos.length = data.length = kept
+  }
+}
+
 /**
- * One recvmmsg: appends what came to `messages`, as many as were asked for (`most`), more where trains are split, fewer where
- * senders are blocked. Returns how many the kernel gave, or the native error, negated.
+ * One recvmmsg: appends what came to `batch`, as many as were asked for (`most`), more where trains are split. Returns how many
+ * the kernel gave, or the native error, negated. No code of the program runs meanwhile: all is read out of the shared memory.
  */
 export function receiveInto(
-  messages: Message[],
+  batch: Batch,
   endpoint: Endpoint,
   most: number,
   room: Room,
   style: ReceiveStyle,
+  form: Form,
 ): number {
   const count = Math.min(most, slotCount)
   for (const chunk of chunks) {
@@ -179,7 +248,7 @@ export function receiveInto(
   let taken = 0 // large chunks
   for (;;) {
     const packed = report.packed()
-    for (let slot = first; slot < packed; slot++) append(messages, slot, style)
+    for (let slot = first; slot < packed; slot++) append(batch, slot, style, form)
     small.used = report.smallUsed()
     large.used = report.largeUsed()
     const filled = report.largeChunk()
@@ -197,40 +266,75 @@ export function receiveInto(
     }
     first = packed
     endpoint.pack(first, received, small.memory, small.used, large.memory, large.used)
+    // An empty chunk has room for any message.
+    if (report.packed() <= first) throw new Error('The addon found no room for a received message in an empty chunk')
   }
   if (large.used > 0) {
     if (wantedSpares === 0) keepFreedMemory()
     // As many as any batch took: so much a thread holds.
     wantedSpares = Math.min(mostSpareChunks, Math.max(LEAST_SPARES, wantedSpares, taken))
-    while (spares.length < wantedSpares) spares.push(Buffer.allocUnsafeSlow(LARGE_CHUNK))
+    while (spares.length < wantedSpares) spares.push(allocateShared(LARGE_CHUNK))
   }
   return received
 }
 
-function append(messages: Message[], slot: number, style: ReceiveStyle): void {
+function append(batch: Batch, slot: number, style: ReceiveStyle, form: Form): void {
   const chunk = receiveSlots.chunk(slot)
   const buffer = chunk < chunks.length ? chunks[chunk as 0 | 1].buffer : spares[chunk - chunks.length]!.buffer
   const start = receiveSlots.offset(slot)
   const size = receiveSlots.size(slot)
-  const { whole, splits, wantControl, blockList } = style
-  if (blockList !== undefined) {
-    const family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
-    if (isBlocked(blockList, receiveSlots.address(slot), family)) return
-  }
-  if (!splits) {
-    messages.push(new ReceivedMessage(slot, viewOf(buffer, start, size), size, whole, wantControl))
+  const { whole, wantControl } = style
+  const segmentSize = whole ? 0 : receiveSlots.segmentSize(slot)
+  if (segmentSize === 0) {
+    add(batch, slot, viewOf(buffer, start, size), size, whole, wantControl, form)
     return
   }
-  const segmentSize = receiveSlots.segmentSize(slot) || size
   const end = start + size
-  let at = start
-  do {
+  for (let at = start; at < end; at += segmentSize) {
     let data = viewOf(buffer, at, Math.min(segmentSize, end - at))
     // A small one must not hold the whole train.
-    if (data.byteLength < SMALL_MESSAGE && data.byteLength < size) data = copied(data)
-    messages.push(new ReceivedMessage(slot, data, data.byteLength, false, wantControl))
-    at += segmentSize
-  } while (at < end)
+    if (data.byteLength < SMALL_MESSAGE) data = copied(data)
+    add(batch, slot, data, data.byteLength, false, wantControl, form)
+  }
+}
+
+function add(
+  batch: Batch,
+  slot: number,
+  data: ReceivedData,
+  size: number,
+  whole: boolean,
+  wantControl: boolean,
+  form: Form,
+): void {
+  if (form.messages) batch.messages.push(new ReceivedMessage(slot, data, size, whole, wantControl))
+  if (form.infos) {
+    batch.infos.push(new ReceivedInfo(slot, size, whole, wantControl))
+    batch.data.push(data)
+  }
+}
+
+/**
+ * Leaves out, from index `first` on, what blocked senders sent. The list can be the program's own code: it can throw, and then
+ * its message is left out, the others are kept, and the first such error is returned.
+ */
+export function dropBlocked(batch: Batch, first: number, blockList: BlockList): { error: unknown } | undefined {
+  let failure: { error: unknown } | undefined
+  // Of one sender several often come in a row, of coalesced datagrams always.
+  let asked: string | undefined
+  let answer = false
+  batch.filter(first, ({ address, family }) => {
+    if (address === asked) return answer
+    try {
+      answer = isBlocked(blockList, address, family)
+      asked = address
+      return answer
+    } catch (error) {
+      failure ??= { error }
+      return true
+    }
+  })
+  return failure
 }
 
 /**

@@ -51,7 +51,7 @@ function checkSize(size: unknown, name: string): void {
 }
 
 function checkReceiveInfo(names: unknown): ReceiveInfoName[] {
-  if (!Array.isArray(names)) throw invalidArgType('options.receiveInfo', 'Array', names)
+  if (!Array.isArray(names)) throw invalidArgType('options.receiveInfo', ['Array', 'false'], names)
   const most = Object.keys(receiveFields).length
   if (names.length > most) throw outOfRange('options.receiveInfo.length', `<= ${String(most)}`, names.length)
   return Array.from<ReceiveInfoName>(names as ReceiveInfoName[]).map((name, index) => {
@@ -98,6 +98,8 @@ export function checkOptions(given: SocketType | SocketOptions): SocketOptions {
   if (options.ipv6Only === true && family === 4) {
     throw invalidArgValue('options.ipv6Only', true, 'is for IPv6 sockets')
   }
-  if (options.receiveInfo !== undefined) options.receiveInfo = checkReceiveInfo(options.receiveInfo)
+  if (options.receiveInfo !== undefined && options.receiveInfo !== false) {
+    options.receiveInfo = checkReceiveInfo(options.receiveInfo)
+  }
   return options
 }

@@ -1,32 +1,22 @@
-import { binding, Readiness, report, type Endpoint } from './binding'
+import { Readiness, binding, type Endpoint } from './binding'
 import { Deadline } from './deadline'
-import {
-  canceled,
-  featureUnavailable,
-  fromNative,
-  fromTransfer,
-  invalidArgType,
-  notRunning,
-  SocketError,
-} from './errors'
+import { canceled, featureUnavailable, fromEither, invalidArgType, notRunning, SocketError } from './errors'
 import type { SocketFacts } from './facts'
 import { LinkedList, ListNode } from './linked-list'
 import { OverlappedSendQueue } from './overlapped-send-queue'
-import { receiveInto, shorten, type ReceiveStyle } from './receive'
+import type { ReceiveStyle } from './receive'
+import { ReceiveQueue } from './receive-queue'
 import { SendQueue, type SendQueueListener } from './send-queue'
 import { CallbackSend, PromisedSend, type SendResult } from './send-requests'
 import type { Message, OutgoingMessage, WaitOptions } from './types'
 import { readWaitOptions, type Room } from './validate'
 
-const { slotCount } = binding.layout
 const { completesSends } = binding.kernel
 
 /** Not 0: libuv has stopped to watch, and our side must hear of it, too. */
 const UNKNOWN = -1
 /** Milliseconds. */
 const REST = 10
-/** Calls that brought nothing but what blocked senders sent. */
-const MOST_FRUITLESS = 64
 
 /** A recvmsg or recvmmsg that waits for messages. */
 class ReceiveRequest extends ListNode {
@@ -62,18 +52,15 @@ class ReceiveRequest extends ListNode {
 /** One socket, ours or borrowed: sends and receives on its endpoint, and waits where the kernel makes it wait. */
 export class Transport implements SendQueueListener {
   readonly queue: SendQueue
-  /** Received and not yet handed out: the rest of a train. */
-  private ready: Message[] = []
+  readonly incoming: ReceiveQueue
   /** Called when the socket is readable and nobody pulls. Whether `onMore` is to be called, as a callback of its own. */
   onReadable: (() => boolean) | undefined
   onMore: (() => boolean) | undefined
   /** Called when the kernel has errors of earlier datagrams to tell. */
   onErrors: (() => void) | undefined
+  /** Called when the event loop is to be held, or no longer. */
+  onHold: ((on: boolean) => void) | undefined
   private readonly receivers = new LinkedList<ReceiveRequest>()
-  /** The native error, negated, that came behind what is ready. */
-  private failure = 0
-  /** The kernel gave all that it was asked for, so that it may have more. */
-  mayHaveMore = false
   private watched = 0
   /** While nothing is read because of an error that stays. */
   private rest: NodeJS.Timeout | undefined
@@ -84,16 +71,23 @@ export class Transport implements SendQueueListener {
   private held = true
   /** Errors of earlier datagrams were read and are to be reported in a turn of their own. */
   private errorsDue = false
+  /** Of a descriptor that somebody else can close: told whether something waits to be received. */
+  onWaiting: ((waits: boolean) => void) | undefined
+  /** Called before what the socket is ready for is done. */
+  onEvent: (() => void) | undefined
 
   constructor(
     readonly endpoint: Endpoint,
     readonly facts: SocketFacts,
-    readonly style: ReceiveStyle,
+    style: ReceiveStyle,
     /** Brings the socket into a state to send from (bound), or throws. */
     private readonly prepare: () => void,
     readonly onBackgroundError: (error: Error) => void,
   ) {
     this.queue = completesSends ? new OverlappedSendQueue(endpoint, facts, this) : new SendQueue(endpoint, facts, this)
+    this.incoming = new ReceiveQueue(endpoint, facts, style, () => {
+      this.onEarlierErrors()
+    })
     endpoint.owner = this
   }
 
@@ -158,15 +152,8 @@ export class Transport implements SendQueueListener {
   tryReceive(room: Room): Message[] {
     if (this.closed) throw notRunning()
     if (this.receivers.first !== undefined) return []
-    return this.takeReceived(room)
-  }
-
-  /** All that one system call brings: of trains that are split, more messages than `room` asks for. */
-  receiveAll(room: Room): Message[] {
-    this.fill(room, 'recvmsg')
-    const { ready } = this
-    this.ready = []
-    return ready
+    this.incoming.fill(room, syscallOf(room))
+    return this.incoming.take(room)
   }
 
   receive(room: Room, syscall: string, options?: WaitOptions): Promise<Message[]> {
@@ -177,6 +164,8 @@ export class Transport implements SendQueueListener {
         resolve(now)
         return
       }
+      // By the program's own block list.
+      if (this.closed) throw canceled(syscall)
       const request = new ReceiveRequest(room, syscall, resolve, reject)
       this.receivers.push(request)
       this.watchOrFail()
@@ -195,9 +184,15 @@ export class Transport implements SendQueueListener {
     return true
   }
 
+  /** Gives up what waits to be received. What waits to be sent goes on. */
+  cancelReceivers(errorOf: (syscall: string) => Error): void {
+    this.failReceivers(errorOf)
+    this.watch()
+  }
+
   /** Nothing waits here, and nothing was received that is not handed out. */
   get idle(): boolean {
-    return this.queue.count === 0 && this.receivers.first === undefined && this.ready.length === 0
+    return this.queue.count === 0 && this.receivers.first === undefined && this.incoming.count === 0
   }
 
   /** Settles what waits and closes the endpoint; a borrowed socket stays open. */
@@ -205,7 +200,7 @@ export class Transport implements SendQueueListener {
     if (this.closed) return
     this.closed = true
     clearTimeout(this.rest)
-    this.ready.length = 0
+    this.incoming.close()
     // To settle a call can run code of the program.
     this.queue.close((syscall) => canceled(syscall))
     this.failReceivers((syscall) => canceled(syscall))
@@ -216,6 +211,7 @@ export class Transport implements SendQueueListener {
     this.holds = on
     this.updateHold()
     this.queue.hold(on)
+    this.onHold?.(on)
   }
 
   /** To watch for errors alone is nothing that a process goes on for. */
@@ -266,6 +262,7 @@ export class Transport implements SendQueueListener {
   /** Watches the descriptor for what is waited for. */
   watch(): void {
     if (this.closed || this.updating) return
+    this.onWaiting?.(this.receivers.first !== undefined)
     const reads = this.onReadable !== undefined || this.receivers.first !== undefined
     const events =
       (this.watchesErrors ? Readiness.errors : 0) |
@@ -277,7 +274,7 @@ export class Transport implements SendQueueListener {
     const status = this.endpoint.watch(events)
     this.watched = status === 0 ? events : 0
     this.updateHold()
-    if (status !== 0) throw fromNative(status, 'poll')
+    if (status !== 0) throw fromEither(status, 'poll')
   }
 
   onSettled(operation: number, status: number, sent: number): void {
@@ -287,6 +284,7 @@ export class Transport implements SendQueueListener {
   /** Whether to be called again at once, with neither status nor events. */
   onReady(status: number, events: number): boolean {
     if (status === 0 && events === 0) return this.onMore?.() ?? false
+    this.onEvent?.()
     // With an error pending (EPOLLERR) libuv stops watching; the calls below fetch the error, and then it goes on.
     const failed = status < 0
     if (failed) this.watched = UNKNOWN
@@ -325,53 +323,27 @@ export class Transport implements SendQueueListener {
   private serveReceivers(): void {
     let request: ReceiveRequest | undefined
     while ((request = this.receivers.first) !== undefined) {
-      let messages: Message[]
+      let failure: { error: unknown } | undefined
       try {
-        messages = this.takeReceived(request.room)
+        this.incoming.fill(request.room, syscallOf(request.room))
       } catch (error) {
-        if (this.takeRequest(request)) request.failed(error as Error)
-        continue
+        failure = { error }
       }
-      if (messages.length === 0) return
-      if (this.takeRequest(request)) request.done(messages)
-      else this.ready.unshift(...messages)
+      if (failure === undefined && this.incoming.count === 0) return
+      // The program's own block list can settle what waits: then this is for who waits now.
+      request = this.receivers.first
+      if (request === undefined) {
+        if (failure !== undefined) this.incoming.putBack(failure)
+        return
+      }
+      this.takeRequest(request)
+      if (failure === undefined) request.done(this.incoming.take(request.room))
+      else request.failed(failure.error as Error)
     }
-  }
-
-  /** Receives until there is as much as `room` asks for, or nothing more. */
-  private fill(room: Room, syscall: string): void {
-    const { ready } = this
-    if (ready.length > 0) return
-    let status = this.failure
-    this.failure = 0
-    for (let fruitless = 0; status === 0 && ready.length < room.count && fruitless < MOST_FRUITLESS;) {
-      const before = ready.length
-      const most = room.count - before
-      const received = receiveInto(ready, this.endpoint, most, room, this.style)
-      if (report.earlierErrors() !== 0) this.onEarlierErrors()
-      if (received < 0) status = received
-      this.mayHaveMore = received >= Math.min(most, slotCount)
-      if (received === 0) break
-      if (ready.length === before) fruitless++
-      else if (most <= slotCount) break
-    }
-    if (status === 0) return
-    // What came before it goes first.
-    if (ready.length > 0) this.failure = status
-    else throw fromTransfer(status, syscall, this.facts.peer !== undefined)
-  }
-
-  private takeReceived(room: Room): Message[] {
-    this.fill(room, room.count === 1 ? 'recvmsg' : 'recvmmsg')
-    const { ready } = this
-    if (ready.length === 0) return []
-    let messages = ready
-    if (ready.length > room.count) messages = ready.splice(0, room.count)
-    else this.ready = []
-    if (this.style.splits) for (const message of messages) shorten(message, room.length)
-    return messages
   }
 }
+
+const syscallOf = (room: Room): string => (room.count === 1 ? 'recvmsg' : 'recvmmsg')
 
 /** Bun has no libuv on POSIX, and ends the process at uv_poll_init_socket. */
 export const canWait = !('bun' in process.versions) || process.platform === 'win32'

@@ -34,7 +34,11 @@ export interface OutgoingMessage {
   data: Uint8Array | readonly Uint8Array[]
   /** Destination address, never a host name; an IPv6 scope is understood (`fe80::1%eth0`). Left out on a connected socket. */
   address?: string | undefined
-  /** Destination port, 1 to 65535. Left out on connected and raw sockets. */
+  /**
+   * Destination port, 0 to 65535. Left out on connected and raw sockets. No datagram can go to port 0: the kernel refuses it
+   * (EINVAL, EADDRNOTAVAIL), as it refuses an address that there is no route to. It is no wrong argument, since whoever
+   * answers a datagram has the port from its sender.
+   */
   port?: number | undefined
   /** Destination already parsed, in place of `address` and `port`. */
   to?: SocketAddress | undefined
@@ -68,13 +72,13 @@ export interface OutgoingMessage {
 /** A `Buffer` over memory of its own, as `Buffer.alloc` gives it; named so for all versions of Node's types. */
 export type ReceivedData = ReturnType<typeof Buffer.alloc>
 
-/** What is known of a received datagram. What was not asked for or is not known is `undefined`. */
+/** What is known of a received datagram, beside its data. What was not asked for or is not known is `undefined`. */
 export interface MessageInfo {
   /** Who sent it. An IPv6 link-local address carries its scope (`fe80::1%eth0`); IPv4 is plain on a dual-stack socket, too. */
   address: string
   /** Of `address`: IPv4 also on a dual-stack socket. */
   family: Family
-  /** The sender's port; 0 on raw sockets. */
+  /** The sender's port; 0 on raw sockets, and where the sender has forged it. */
   port: number
   /** Bytes received. */
   size: number
@@ -107,9 +111,13 @@ export interface MessageInfo {
 /** dgram's name for it. */
 export type RemoteInfo = MessageInfo
 
-/** What the pull functions give: the data with all that is known of it. */
+/** What `'messages'` and the pull functions give: the data with all that is known of it. */
 export interface Message extends MessageInfo {
-  /** Its memory is shared with messages that came beside it: at most 64 kB, below 512 bytes at most 8 kB. */
+  /**
+   * A view of memory that it shares with other messages, of other sockets, too: its `byteOffset` is seldom 0, and its `buffer`
+   * has at most 64 kB, below 512 bytes of data at most 8 kB. That is what a message that is kept keeps alive, and what
+   * postMessage() clones of it; the buffer can't be transferred. `new Uint8Array(data)` has memory of its own.
+   */
   data: ReceivedData
 }
 
@@ -177,8 +185,11 @@ export interface SocketOptions {
   signal?: AbortSignal | undefined
   /** The IP protocol number of a raw socket, 0 to 255. */
   protocol?: number | undefined
-  /** What the kernel is asked to tell of each datagram. Default: destination, interface, cast, trafficClass. */
-  receiveInfo?: readonly ReceiveInfoName[] | undefined
+  /**
+   * What the kernel is asked to tell of each datagram, beside `destination`, `interface`, `cast` and `trafficClass` (with its
+   * halves). `false`: nothing at all, and then replyTo() has no source to answer from, and throws.
+   */
+  receiveInfo?: readonly ReceiveInfoName[] | false | undefined
   /** No `'message'` events, and nothing is read ahead: read only for `recvmsg`, `recvmmsg`, their `try` twins and `for await`. */
   pull?: boolean | undefined
   /**
@@ -233,7 +244,7 @@ export type SendField =
   | 'sendTime'
   | 'control'
 
-/** What `capabilities()` answers. Frozen. */
+/** What `capabilities()` answers. Frozen; one object once everything could be tried. */
 export interface Capabilities {
   platform: NodeJS.Platform
   send: Readonly<Record<SendField, Readonly<FamilySupport>>>

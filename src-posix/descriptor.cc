@@ -80,10 +80,24 @@ Status CloseDescriptor(Descriptor descriptor) { return StatusOf(close(descriptor
 
 uint64_t IdentityOf(Descriptor descriptor) {
   struct stat information;
-  return fstat(descriptor, &information) == 0 ? information.st_ino : 0;
+  if (fstat(descriptor, &information) != 0 || !S_ISSOCK(information.st_mode)) return 0;
+  // macOS and FreeBSD number no sockets (bsd/kern/sys_socket.c, soo_stat).
+  return information.st_ino != 0 ? information.st_ino : FingerprintOf(descriptor);
 }
 
-uint32_t InterfaceIndex(const char* name) { return if_nametoindex(name); }
+Status InterfaceIndex(const char* name, uint32_t& index) {
+  errno = 0;
+  index = if_nametoindex(name);
+  // Linux says ENODEV of a name that no interface has, the others ENXIO (if_nametoindex(3)).
+  if (index != 0 || errno == 0 || errno == ENODEV || errno == ENXIO) return 0;
+  const Status status = -errno;
+  // It opens a socket. Where glibc could not it goes on to others, and leaves the error of the last
+  // (sysdeps/unix/sysv/linux/opensock.c).
+  const int descriptor = socket(AF_UNIX, SOCK_DGRAM, 0);
+  if (descriptor < 0) return -errno;
+  close(descriptor);
+  return status;
+}
 
 Status Connect(const SocketState& state, const Address& address) {
   SocketAddress name;

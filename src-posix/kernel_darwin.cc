@@ -27,15 +27,13 @@ const int kDarwin = DarwinVersion();
 const SendControl kSend[] = {
     // Its index beats its address, and either takes the binding and the peer off a socket
     // (udp_usrreq.c, udp_check_pktinfo and udp_output).
-    {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-     EncodePacketInfoIPv4<in_pktinfo>},
-    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     EncodePacketInfoIPv6},
+    SendRow<PacketInfoIPv4<in_pktinfo>>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO),
+    SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO),
     // Four bytes only: one of another size is passed over (in_tclass.c, so_tos_from_control).
-    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int), EncodeTrafficClass},
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS),
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS),
+    SendRow<HopLimitOf>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT),
+    SendRow<NeverFragments>(kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG),
 };
 
 // IPv4 has control messages for neither (udp_usrreq.c, udp_output). An IPv6 socket takes no options
@@ -61,9 +59,9 @@ const ReceiveControl kReceive[] = {
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4).
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
     {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), DecodeTrafficClass},
     {IPPROTO_IP, IP_RECVTTL, 1, DecodeHopLimit},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval), DecodeTimeval},
 };
 

@@ -19,20 +19,23 @@
 namespace datagram {
 namespace {
 
+in_addr SourceIPv4(const SendSlot& slot) {
+  in_addr source;
+  std::memcpy(&source, slot.source, sizeof source);
+  return source;
+}
+
+u_char TrafficClassByte(const SendSlot& slot) { return slot.trafficClass; }
+
 const SendControl kSend[] = {
     // Takes no interface. On a socket that is bound to an address it is EINVAL (udp_usrreq.c).
-    {kSource, kIPv4, IPPROTO_IP, IP_SENDSRCADDR, sizeof(in_addr),
-     [](const SendSlot& slot, uint8_t* payload) {
-       std::memcpy(payload, slot.source, sizeof(in_addr));
-     }},
-    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     EncodePacketInfoIPv6},
+    SendRow<SourceIPv4>(kSource, kIPv4, IPPROTO_IP, IP_SENDSRCADDR),
+    SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO),
     // One byte only: IP_TOS in four is EINVAL (udp_usrreq.c).
-    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(u_char),
-     [](const SendSlot& slot, uint8_t* payload) { *payload = slot.trafficClass; }},
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
+    SendRow<TrafficClassByte>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS),
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS),
+    SendRow<HopLimitOf>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT),
+    SendRow<NeverFragments>(kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG),
 };
 
 // IP_TTL as a control message is ENOPROTOOPT (udp_usrreq.c). An IPv6 socket takes no options of
@@ -58,8 +61,8 @@ const ReceiveControl kReceive[] = {
      }},
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4), as the next two.
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
     {IPPROTO_IP, IP_RECVTTL, 1, DecodeHopLimit},
     {SOL_SOCKET, SCM_REALTIME, sizeof(timespec), DecodeTimespec},

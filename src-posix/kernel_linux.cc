@@ -35,26 +35,23 @@
 namespace datagram {
 namespace {
 
+uint64_t SendTimeOf(const SendSlot& slot) { return slot.sendTime; }
+// Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
+uint16_t SegmentSizeOf(const SendSlot& slot) { return static_cast<uint16_t>(slot.segmentSize); }
+
 const SendControl kSend[] = {
-    {kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-     EncodePacketInfoIPv4<in_pktinfo>},
-    {kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     EncodePacketInfoIPv6},
-    {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(int), EncodeTrafficClass},
+    SendRow<PacketInfoIPv4<in_pktinfo>>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO),
+    SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO),
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS),
     // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the
     // destination's.
-    {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), EncodeTrafficClass},
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS),
     // Four bytes only: IP_TTL in one byte is EINVAL.
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, sizeof(int), EncodeHopLimit},
-    {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), EncodeHopLimit},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, sizeof(int), EncodeDontFragment},
-    {kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME, sizeof(uint64_t),
-     [](const SendSlot& slot, uint8_t* payload) { Put<uint64_t>(payload, slot.sendTime); }},
-    // Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
-    {kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEGMENT, sizeof(uint16_t),
-     [](const SendSlot& slot, uint8_t* payload) {
-       Put(payload, static_cast<uint16_t>(slot.segmentSize));
-     }},
+    SendRow<HopLimitOf>(kHopLimit, kIPv4, IPPROTO_IP, IP_TTL),
+    SendRow<HopLimitOf>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT),
+    SendRow<NeverFragments>(kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG),
+    SendRow<SendTimeOf>(kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME),
+    SendRow<SegmentSizeOf>(kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEGMENT),
 };
 
 const EmulatedField kEmulated[] = {
@@ -78,12 +75,19 @@ const ReceiveControl kReceive[] = {
        in_pktinfo info;
        std::memcpy(&info, payload, sizeof info);
        SetDestination(slot, kIPv4, &info.ipi_addr);
-       SetInterface(slot, static_cast<uint32_t>(info.ipi_ifindex));
+       // Neither index nor ipi_spec_dst of what was queued before the option was set
+       // (net/ipv4/ip_sockglue.c, ipv4_pktinfo_prepare).
+       if (info.ipi_ifindex != 0) SetInterface(slot, static_cast<uint32_t>(info.ipi_ifindex));
        // ipi_spec_dst is the local address of the datagram: the same as ipi_addr unless that one
-       // belongs to many (ip(7)).
-       const bool multicast = IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
-       const bool own = info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
-       slot.cast = multicast ? kMulticast : own ? kUnicast : kBroadcast;
+       // belongs to many (ip(7)); zero where the interface has none.
+       const in_addr_t destination = info.ipi_addr.s_addr;
+       if (IN_MULTICAST(ntohl(destination))) {
+         slot.cast = kMulticast;
+       } else if (destination == info.ipi_spec_dst.s_addr) {
+         slot.cast = kUnicast;
+       } else if (info.ipi_spec_dst.s_addr != 0 || destination == htonl(INADDR_BROADCAST)) {
+         slot.cast = kBroadcast;
+       }
      }},
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
      [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
@@ -97,14 +101,17 @@ const ReceiveControl kReceive[] = {
      }},
     // One byte, on WSL 1 four.
     {IPPROTO_IP, IP_TOS, 1, DecodeTrafficClass},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
-    {IPPROTO_IP, IP_TTL, 1, DecodeHopLimit},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    // A control message that is cut off says the length that is left of it (net/core/scm.c,
+    // put_cmsg): one byte of these would be a part of them.
+    {IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), DecodeTrafficClass},
+    {IPPROTO_IP, IP_TTL, sizeof(int), DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec), DecodeTimespec},
-    {IPPROTO_UDP, UDP_GRO, 2,
+    {IPPROTO_UDP, UDP_GRO, sizeof(int),
      [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       slot.segmentSize = ReadInteger(payload, length);
-     }},
+       ReadInteger(payload, length, slot.segmentSize);
+     },
+     /* always */ true},
 };
 
 const ReceiveOption kReceiveOptions[] = {

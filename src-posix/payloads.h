@@ -14,47 +14,38 @@ namespace datagram {
 
 // in_pktinfo (not all kernels have it), with the kernel's type for its index.
 template <typename PacketInfo>
-void EncodePacketInfoIPv4(const SendSlot& slot, uint8_t* payload) {
+PacketInfo PacketInfoIPv4(const SendSlot& slot) {
   static_assert(sizeof PacketInfo::ipi_ifindex == sizeof slot.interfaceIndex);
-  Put(payload + offsetof(PacketInfo, ipi_ifindex), slot.interfaceIndex);
-  if (slot.fields & kSource) {
-    std::memcpy(payload + offsetof(PacketInfo, ipi_spec_dst), slot.source, 4);
-  }
+  PacketInfo info = {};
+  std::memcpy(&info.ipi_ifindex, &slot.interfaceIndex, sizeof info.ipi_ifindex);
+  if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
+  return info;
 }
 
 // RFC 3542, 6.2 and 6.3.
-inline void EncodePacketInfoIPv6(const SendSlot& slot, uint8_t* payload) {
+inline in6_pktinfo PacketInfoIPv6(const SendSlot& slot) {
   in6_pktinfo info = {};
   info.ipi6_ifindex = slot.interfaceIndex;
   if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
-  Put(payload, info);
-}
-
-inline int NeverFragments(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
-inline int HopLimitOf(const SendSlot& slot) { return slot.hopLimit; }
-
-// RFC 3542, 6.5, and IP_TOS.
-inline void EncodeTrafficClass(const SendSlot& slot, uint8_t* payload) {
-  Put<int>(payload, slot.trafficClass);
-}
-
-// RFC 3542, 6.3, and IP_TTL.
-inline void EncodeHopLimit(const SendSlot& slot, uint8_t* payload) {
-  Put<int>(payload, slot.hopLimit);
+  return info;
 }
 
 // RFC 3542, 11.2.
-inline void EncodeDontFragment(const SendSlot& slot, uint8_t* payload) {
-  Put<int>(payload, NeverFragments(slot));
-}
+inline int NeverFragments(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
+// RFC 3542, 6.3, and IP_TTL.
+inline int HopLimitOf(const SendSlot& slot) { return slot.hopLimit; }
+// RFC 3542, 6.5, and IP_TOS.
+inline int TrafficClassOf(const SendSlot& slot) { return slot.trafficClass; }
 
 // One byte or four, by kernel and version.
 inline void DecodeTrafficClass(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetTrafficClass(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetTrafficClass(slot, value);
 }
 
 inline void DecodeHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetHopLimit(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetHopLimit(slot, value);
 }
 
 // RFC 3542, 6.1; IPv4 on a dual-stack socket comes mapped.

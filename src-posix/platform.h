@@ -62,9 +62,6 @@ inline void SetMessage(MessageHeader& header, sockaddr* name, socklen_t name_len
       static_cast<decltype(header.msg_hdr.msg_controllen)>(control_length);
 }
 
-// Whether the size of data is told where control data was cut off.
-inline constexpr bool kControlCanBeCut = true;
-
 // Of a message that was received.
 inline size_t MessageSize(const MessageHeader& header) { return header.msg_len; }
 inline socklen_t NameLength(const MessageHeader& header) { return header.msg_hdr.msg_namelen; }

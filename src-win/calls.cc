@@ -17,7 +17,10 @@ bool WouldBlock(const SocketState& state, SHORT events) {
 }
 
 Status ReceiveOne(const SocketState& state, MessageHeader& header) {
-  const DWORD room = header.message.lpBuffers[0].len;
+  DWORD room = 0;
+  for (DWORD index = 0; index < header.message.dwBufferCount; index++) {
+    room += header.message.lpBuffers[index].len;
+  }
   if (WouldBlock(state, POLLRDNORM)) return -WSAEWOULDBLOCK;
   const Status status = StatusOf(
       state.calls.receive(state.descriptor, &header.message, &header.size, nullptr, nullptr));

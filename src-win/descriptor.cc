@@ -98,29 +98,26 @@ Status AdoptSocket(Descriptor descriptor, SocketState& state) {
 
 Status CloseDescriptor(Descriptor descriptor) { return StatusOf(closesocket(descriptor)); }
 
-// A SOCKET number has nothing behind it that is never used again; the bound address nearly is.
-uint64_t IdentityOf(Descriptor descriptor) {
-  SocketAddress name = {};
-  socklen_t length = sizeof name;
-  if (getsockname(descriptor, &name.any, &length) != 0) return 0;
-  const Address address = Decode(name, length);
-  uint64_t identity = address.family;
-  for (const uint8_t byte : address.bytes) identity = identity * 31 + byte;
-  // 53 bits, as JavaScript's numbers have.
-  return ((identity * 65536) + address.port) & ((uint64_t{1} << 53) - 1);
-}
+// A SOCKET number has nothing behind it that is never used again.
+uint64_t IdentityOf(Descriptor descriptor) { return FingerprintOf(descriptor); }
 
-// What Node's os.networkInterfaces() calls them, or the names of if_nametoindex.
-uint32_t InterfaceIndex(const char* name) {
+// What Node's os.networkInterfaces() calls them, or the names of if_nametoindex, which does not say
+// why it fails.
+Status InterfaceIndex(const char* name, uint32_t& index) {
   wchar_t alias[NDIS_IF_MAX_STRING_SIZE + 1];
-  NET_LUID luid;
-  NET_IFINDEX index;
-  if (MultiByteToWideChar(CP_UTF8, 0, name, -1, alias, NDIS_IF_MAX_STRING_SIZE + 1) > 0 &&
-      ConvertInterfaceAliasToLuid(alias, &luid) == NO_ERROR &&
-      ConvertInterfaceLuidToIndex(&luid, &index) == NO_ERROR) {
-    return index;
+  if (MultiByteToWideChar(CP_UTF8, 0, name, -1, alias, NDIS_IF_MAX_STRING_SIZE + 1) > 0) {
+    NET_LUID luid;
+    NET_IFINDEX found;
+    NETIO_STATUS status = ConvertInterfaceAliasToLuid(alias, &luid);
+    if (status == NO_ERROR) status = ConvertInterfaceLuidToIndex(&luid, &found);
+    if (status == NO_ERROR) {
+      index = found;
+      return 0;
+    }
+    if (status == ERROR_NOT_ENOUGH_MEMORY) return -WSA_NOT_ENOUGH_MEMORY;
   }
-  return if_nametoindex(name);
+  index = if_nametoindex(name);
+  return 0;
 }
 
 Status Connect(const SocketState& state, const Address& address) {

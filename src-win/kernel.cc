@@ -55,58 +55,42 @@ namespace {
 constexpr uint8_t kEcn = 0x03;
 constexpr int kMostCoalesced = 65535;
 
-void PutTrafficClass(const SendSlot& slot, uint8_t* payload) {
-  Put<INT>(payload, slot.trafficClass);
+INT TrafficClassOf(const SendSlot& slot) { return slot.trafficClass; }
+INT EcnOf(const SendSlot& slot) { return slot.trafficClass & kEcn; }
+int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
+DWORD SegmentSizeOf(const SendSlot& slot) { return slot.segmentSize; }
+
+in_pktinfo PacketInfoIPv4(const SendSlot& slot) {
+  in_pktinfo info = {};
+  info.ipi_ifindex = slot.interfaceIndex;
+  if (slot.fields & kSource) std::memcpy(&info.ipi_addr, slot.source, 4);
+  return info;
 }
 
-void PutEcn(const SendSlot& slot, uint8_t* payload) { Put<INT>(payload, slot.trafficClass & kEcn); }
+in6_pktinfo PacketInfoIPv6(const SendSlot& slot) {
+  in6_pktinfo info = {};
+  info.ipi6_ifindex = slot.interfaceIndex;
+  if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
+  return info;
+}
 
-const SendControl kPacketInfo4 = {kSource | kInterface,
-                                  kIPv4,
-                                  IPPROTO_IP,
-                                  IP_PKTINFO,
-                                  sizeof(in_pktinfo),
-                                  [](const SendSlot& slot, uint8_t* payload) {
-                                    in_pktinfo info = {};
-                                    info.ipi_ifindex = slot.interfaceIndex;
-                                    if (slot.fields & kSource)
-                                      std::memcpy(&info.ipi_addr, slot.source, 4);
-                                    Put(payload, info);
-                                  }};
-const SendControl kPacketInfo6 = {kSource | kInterface,
-                                  kIPv6,
-                                  IPPROTO_IPV6,
-                                  IPV6_PKTINFO,
-                                  sizeof(in6_pktinfo),
-                                  [](const SendSlot& slot, uint8_t* payload) {
-                                    in6_pktinfo info = {};
-                                    info.ipi6_ifindex = slot.interfaceIndex;
-                                    if (slot.fields & kSource)
-                                      std::memcpy(&info.ipi6_addr, slot.source, 16);
-                                    Put(payload, info);
-                                  }};
-const SendControl kHopLimit6 = {
-    kHopLimit,    kIPv6,
-    IPPROTO_IPV6, IPV6_HOPLIMIT,
-    sizeof(INT),  [](const SendSlot& slot, uint8_t* payload) { Put<INT>(payload, slot.hopLimit); }};
-const SendControl kTos = {kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS, sizeof(INT), PutTrafficClass};
-const SendControl kClass6 = {kTrafficClass, kIPv6,       IPPROTO_IPV6,
-                             IPV6_TCLASS,   sizeof(INT), PutTrafficClass};
-const SendControl kEcn4 = {kTrafficClass, kIPv4, IPPROTO_IP, IP_ECN, sizeof(INT), PutEcn};
-const SendControl kEcn6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_ECN, sizeof(INT), PutEcn};
-const SendControl kSegments = {
-    kSegmentSize,
-    kNoFamily,
-    IPPROTO_UDP,
-    UDP_SEND_MSG_SIZE,
-    sizeof(DWORD),
-    [](const SendSlot& slot, uint8_t* payload) { Put<DWORD>(payload, slot.segmentSize); }};
+const SendControl kPacketInfo4 =
+    SendRow<PacketInfoIPv4>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO);
+const SendControl kPacketInfo6 =
+    SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO);
+const SendControl kHopLimit6 = SendRow<HopLimit>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT);
+const SendControl kTos = SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS);
+const SendControl kClass6 =
+    SendRow<TrafficClassOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS);
+const SendControl kEcn4 = SendRow<EcnOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_ECN);
+const SendControl kEcn6 = SendRow<EcnOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_ECN);
+const SendControl kSegments =
+    SendRow<SegmentSizeOf>(kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEND_MSG_SIZE);
 
 bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
 bool ToMulticast(const SendSlot& slot) {
   return !Connected(slot) && (slot.destination[0] & 0xf0) == 0xe0;
 }
-int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
 int DontFragment(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
 
 // What the pages do not list as control data for sending.
@@ -120,16 +104,20 @@ const EmulatedField kEmulated[] = {
 };
 
 void TellTrafficClass(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetTrafficClass(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetTrafficClass(slot, value);
 }
 
 void TellEcn(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  slot.trafficClass = static_cast<uint8_t>(ReadInteger(payload, length) & kEcn);
+  uint32_t value;
+  if (!ReadInteger(payload, length, value)) return;
+  slot.trafficClass = static_cast<uint8_t>(value & kEcn);
   slot.present |= kHasEcn;
 }
 
 void TellHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  SetHopLimit(slot, ReadInteger(payload, length));
+  uint32_t value;
+  if (ReadInteger(payload, length, value)) SetHopLimit(slot, value);
 }
 
 // Windows versions differ in the types: that of the option that asks, or that of sending.
@@ -159,8 +147,9 @@ const ReceiveControl kReceive[] = {
     {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, TellHopLimit},
     {IPPROTO_UDP, UDP_COALESCED_INFO, sizeof(DWORD),
      [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       slot.segmentSize = ReadInteger(payload, length);
-     }},
+       ReadInteger(payload, length, slot.segmentSize);
+     },
+     /* always */ true},
 };
 
 const ReceiveOption kTellPacketInfo4 = {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP,

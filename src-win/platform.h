@@ -24,7 +24,7 @@ inline constexpr Descriptor kInvalidDescriptor = INVALID_SOCKET;
 // An alias of 256 UTF-16 units (IF_MAX_STRING_SIZE) in UTF-8, terminated.
 inline constexpr size_t kInterfaceNameSize = 3 * 256 + 1;
 
-// WSAStartup and WSACleanup, once in each environment: Winsock counts them.
+// WSAStartup and WSACleanup: Winsock counts them.
 class PlatformSession {
  public:
   PlatformSession();
@@ -80,10 +80,6 @@ inline void SetMessage(MessageHeader& header, sockaddr* name, socklen_t name_len
   header.message.dwBufferCount = count > 0 ? static_cast<DWORD>(count) : 1;
   header.message.Control = MakeBuffer(control, control_length);
 }
-
-// Whether the size of data is told where control data was cut off: WSARecvMsg fails then, and Wine
-// leaves the size 0.
-inline constexpr bool kControlCanBeCut = false;
 
 // Of a message that was received.
 inline size_t MessageSize(const MessageHeader& header) { return header.size; }

@@ -90,37 +90,55 @@ Napi::Object DescribeKernel(Napi::Env env) {
   return result;
 }
 
-Napi::Value Initialize(const Napi::CallbackInfo& info) {
-  auto& instance = *info.Env().GetInstanceData<std::shared_ptr<Instance>>();
-  const char* problem = instance->Attach(info);
-  if (problem != nullptr) {
-    napi_throw_type_error(info.Env(), "ERR_INVALID_ARG_VALUE", problem);
-  }
-  return info.Env().Undefined();
-}
-
 Napi::Value SetMaxSegments(const Napi::CallbackInfo& info) {
   uint32_t value = 0;
   napi_get_value_uint32(info.Env(), info[0], &value);
-  Instance& instance = **info.Env().GetInstanceData<std::shared_ptr<Instance>>();
+  Instance& instance = *static_cast<Instance*>(info.Data());
   instance.max_segments = value < 1 ? 1 : value;
   ForgetOffloadFailures(*instance.workspace);
   return info.Env().Undefined();
 }
 
-Napi::Value Identity(const Napi::CallbackInfo& info) {
-  int64_t descriptor = -1;
-  napi_get_value_int64(info.Env(), info[0], &descriptor);
-  const uint64_t identity = IdentityOf(static_cast<Descriptor>(descriptor));
-  return Napi::Number::New(info.Env(), static_cast<double>(identity));
+// create(sendSlots, sendRecords, receiveSlots, receiveData, receiveRecords, report, dispatch,
+// settle): an instance of its own, as the functions that work on it.
+Napi::Value Create(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto instance = std::make_shared<Instance>(Environment::Of(env));
+  const char* problem = instance->Attach(info);
+  if (problem != nullptr) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_VALUE", problem);
+    return {};
+  }
+  napi_value create_endpoint = nullptr;
+  napi_value send = nullptr;
+  napi_create_function(env, "createEndpoint", NAPI_AUTO_LENGTH, Endpoint::Make, instance.get(),
+                       &create_endpoint);
+  napi_create_function(env, "send", NAPI_AUTO_LENGTH, Endpoint::SendViews, instance.get(), &send);
+  const Napi::Function receive =
+      Napi::Function::New<Endpoint::ReceiveByNumber>(env, "receive", instance.get());
+  const Napi::Function set_max_segments =
+      Napi::Function::New<SetMaxSegments>(env, "setMaxSegments", instance.get());
+  if (!instance->Keep(create_endpoint) || !instance->Keep(send) || !instance->Keep(receive) ||
+      !instance->Keep(set_max_segments)) {
+    napi_throw_error(env, "ERR_MEMORY_ALLOCATION_FAILED", "No instance could be made");
+    return {};
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("createEndpoint", create_endpoint);
+  result.Set("send", send);
+  result.Set("receive", receive);
+  result.Set("setMaxSegments", set_max_segments);
+  return result;
 }
 
-// interfaceIndex(name): 0 when there is no such interface.
+// interfaceIndex(name): 0 when there is no such interface, below when it could not be looked up.
 Napi::Value NameToIndex(const Napi::CallbackInfo& info) {
   char name[kInterfaceNameSize + 1] = {};
   size_t length = 0;
   napi_get_value_string_utf8(info.Env(), info[0], name, sizeof name, &length);
-  return Napi::Number::New(info.Env(), length < kInterfaceNameSize ? InterfaceIndex(name) : 0);
+  uint32_t index = 0;
+  const Status status = length < kInterfaceNameSize ? InterfaceIndex(name, index) : 0;
+  return Napi::Number::New(info.Env(), status != 0 ? status : static_cast<double>(index));
 }
 
 // interfaceId(index): what follows % in an IPv6 scope here, a name or a number (RFC 4007, 11.2).
@@ -136,11 +154,8 @@ Napi::Value IndexToId(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  const auto instance = std::make_shared<Instance>(env);
-  env.SetInstanceData(new std::shared_ptr<Instance>(instance));
-  napi_value send = nullptr;
-  napi_create_function(env, "send", NAPI_AUTO_LENGTH, Endpoint::SendViews, instance.get(), &send);
-
+  Environment::Create(env);
+  napi_create_reference(env, Endpoint::Define(env), 1, &Environment::Of(env)->endpoint_class);
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("send", LayoutOf(env, kSendMembers));
   layout.Set("receive", LayoutOf(env, kReceiveMembers));
@@ -153,14 +168,17 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Set(layout, "receiveControlRoom", kReceiveControlRoom);
   Set(layout, "maxBuffers", kMaxBuffers);
   Set(layout, "mostSpareChunks", kMostSpareChunks);
+  Set(layout, "smallMessage", kSmallMessage);
+  Set(layout, "smallChunk", kSmallChunk);
+  Set(layout, "largeChunk", kLargeChunk);
+  Set(layout, "recordHeader", sizeof(ControlRecord));
+  Set(layout, "readable", UV_READABLE);
+  Set(layout, "writable", UV_WRITABLE);
+  Set(layout, "errors", UV_DISCONNECT);
+  Set(layout, "later", Endpoint::kLater);
   exports.Set("layout", layout);
   exports.Set("kernel", DescribeKernel(env));
-  exports.Set("Endpoint", Endpoint::Define(env));
-  exports.Set("send", send);
-  exports.Set("receive", Napi::Function::New<Endpoint::ReceiveByNumber>(env, "receive"));
-  exports.Set("initialize", Napi::Function::New<Initialize>(env, "initialize"));
-  exports.Set("setMaxSegments", Napi::Function::New<SetMaxSegments>(env, "setMaxSegments"));
-  exports.Set("identity", Napi::Function::New<Identity>(env, "identity"));
+  exports.Set("create", Napi::Function::New<Create>(env, "create"));
   exports.Set("interfaceIndex", Napi::Function::New<NameToIndex>(env, "interfaceIndex"));
   exports.Set("interfaceId", Napi::Function::New<IndexToId>(env, "interfaceId"));
   exports.Set("findHandle", Napi::Function::New<FindHandle>(env, "findHandle"));

@@ -117,10 +117,12 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state);
 // As BorrowSocket(), and the descriptor becomes ours: non-blocking, not inherited, owned.
 Status AdoptSocket(Descriptor descriptor, SocketState& state);
 Status CloseDescriptor(Descriptor descriptor);
-// Tells sockets apart that had the same descriptor one after the other; 0 where that can't be told.
+// Tells sockets apart that had the same descriptor one after the other. 0: it is none, or that
+// can't be told; two zeros are never the same socket.
 uint64_t IdentityOf(Descriptor descriptor);
-// if_nametoindex(3); 0 when there is no such interface.
-uint32_t InterfaceIndex(const char* name);
+// if_nametoindex(3). There is no such interface: `index` is 0, and so is the status. Another
+// status: it could not be looked up, which takes a descriptor or memory.
+Status InterfaceIndex(const char* name, uint32_t& index);
 
 Status Bind(const SocketState& state, const Address& address);
 Status Connect(const SocketState& state, const Address& address);
@@ -135,8 +137,9 @@ Status SetMembership(const SocketState& state, bool join, const Address& group,
                      const Address& through, const Address& source);
 // Where multicast of the family of `through` goes out.
 Status SetMulticastInterface(const SocketState& state, const Address& through);
-// Asks the kernel to tell `fields` of each datagram; returns those that it does not tell.
-uint32_t EnableReceive(const SocketState& state, uint32_t fields);
+// Asks the kernel to tell `fields` of each datagram; returns those that it does not tell, and sets
+// `status` to the first error.
+uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status);
 // Waits up to `milliseconds` for something to receive; for probes on sockets of our own.
 bool WaitReadable(Descriptor descriptor, int milliseconds);
 
@@ -154,7 +157,8 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
 // Readiness. Watching a descriptor that somebody else owns needs a second one of our own
 // (libuv refuses to watch a descriptor twice, and the owner may close and reuse its number).
 Status DuplicateForWatching(Descriptor descriptor, Descriptor& duplicate);
-// uv_poll_init_socket, leaving O_NONBLOCK of a borrowed description as it was.
+// uv_poll_init_socket, leaving O_NONBLOCK of a borrowed description as it was. Returns libuv's
+// error.
 int WatchInit(uv_loop_t* loop, uv_poll_t* handle, Descriptor descriptor, bool owned);
 
 // Completion; only where kWaiting is kCompletion.

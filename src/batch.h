@@ -8,8 +8,6 @@
 
 namespace datagram {
 
-constexpr uint32_t kMostEmulated = 4;
-
 // What holds for a whole system call, so that a batch is cut where it changes.
 struct CallSettings {
   uint8_t flags = 0;

@@ -48,6 +48,10 @@ inline Status SetNativeOption(Descriptor descriptor, int level, int option, int 
       setsockopt(descriptor, level, option, reinterpret_cast<const char*>(&value), sizeof value));
 }
 
+// For IdentityOf() where a socket has no number of its own: a hash of its type and its addresses.
+// Sockets of other types or addresses have another one. 0: it is no socket.
+uint64_t FingerprintOf(Descriptor descriptor);
+
 // Whether this kernel has a control message for trains, and sockets of this kind take it.
 bool KnowsSegmentation(bool raw);
 

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "platform.h"
 #include "slot.h"
@@ -23,13 +25,33 @@ struct SendControl {
   void (*encode)(const SendSlot& slot, uint8_t* payload);  // which is zeroed
 };
 
-// A control message that can be received. One that is shorter than `least` is passed over:
-// kernels differ in payload sizes, so decoders go by the length that is there.
+template <typename T>
+void Put(uint8_t* payload, T value) {
+  std::memcpy(payload, &value, sizeof value);
+}
+
+// The row of a control message whose payload is what `make` returns: no encoder can write more than
+// the row has room for.
+template <auto make>
+constexpr SendControl SendRow(uint32_t fields, Family family, int level, int type) {
+  using Payload = decltype(make(std::declval<const SendSlot&>()));
+  static_assert(std::is_trivially_copyable_v<Payload>);
+  return {
+      fields,          family,
+      level,           type,
+      sizeof(Payload), [](const SendSlot& slot, uint8_t* payload) { Put(payload, make(slot)); }};
+}
+
+// A control message that can be received. One that is shorter than `least` is passed over: it was
+// cut off, or is another kernel's. Where kernels differ in payload sizes, decoders go by the length
+// that is there.
 struct ReceiveControl {
   int level;
   int type;
   size_t least;
   void (*decode)(const uint8_t* payload, size_t length, ReceiveSlot& slot);
+  // Decoded however little room the caller gives: it says where the data is to be split.
+  bool always = false;
 };
 
 // The socket option that makes the kernel deliver fields.
@@ -55,6 +77,10 @@ struct EmulatedField {
   bool refines = false;
 };
 
+// Rows of EmulatedField that a kernel can have: the calls keep their values on the stack.
+constexpr size_t kMostEmulated = 4;
+static_assert(kMostEmulated <= 32, "a row is a bit of CallSettings::emulated");
+
 template <typename Row>
 struct Table {
   const Row* rows;
@@ -65,6 +91,7 @@ struct Table {
 
 template <typename Row, size_t N>
 constexpr Table<Row> TableOf(const Row (&rows)[N]) {
+  static_assert(!std::is_same_v<Row, EmulatedField> || N <= kMostEmulated, "raise kMostEmulated");
   return {rows, N};
 }
 
@@ -168,36 +195,42 @@ void ForEachControl(uint8_t* buffer, size_t length, const Visit& visit) {
 }
 
 // Decodes what the tables know, and copies every message to `records` when raw control is asked
-// for.
-inline void DecodeControl(const Kernel& kernel, uint8_t* buffer, size_t length, ReceiveSlot& slot,
-                          uint8_t* records, size_t capacity) {
+// for. Of `length` bytes the caller has room for `room`: messages that end beyond it, and all that
+// follow the first of them, are left out, as recvmsg(2) cuts control data off. Returns whether all
+// had room.
+inline bool DecodeControl(const Kernel& kernel, uint8_t* buffer, size_t length, size_t room,
+                          ReceiveSlot& slot, uint8_t* records, size_t capacity) {
   size_t used = 0;
+  bool fits = true;
   ForEachControl(buffer, length, [&](int level, int type, const uint8_t* payload, size_t size) {
+    if (payload + size > buffer + room) fits = false;
     for (const ReceiveControl& row : kernel.receive) {
       if (row.level != level || row.type != type || size < row.least) continue;
-      row.decode(payload, size, slot);
+      if (fits || row.always) row.decode(payload, size, slot);
       break;
     }
-    if (records == nullptr || RecordSpace(size) > capacity - used) return;
+    if (!fits || records == nullptr || RecordSpace(size) > capacity - used) return;
     const ControlRecord record = {level, type, static_cast<uint32_t>(size), 0};
     std::memcpy(records + used, &record, sizeof record);
     std::memcpy(records + used + sizeof record, payload, size);
     used += RecordSpace(size);
   });
   slot.controlLength = static_cast<uint32_t>(used);
+  return fits;
 }
 
-// Reads an integer whose size kernels differ in (IP_TOS comes as one byte, or as four).
-inline uint32_t ReadInteger(const uint8_t* payload, size_t length) {
-  if (length < sizeof(int)) return payload[0];
-  int value;
-  std::memcpy(&value, payload, sizeof value);
-  return static_cast<uint32_t>(value);
-}
-
-template <typename T>
-void Put(uint8_t* payload, T value) {
-  std::memcpy(payload, &value, sizeof value);
+// Reads an integer whose size kernels differ in: IP_TOS comes as one byte, or as four. Any other
+// size is a part of one, of which nothing can be said.
+inline bool ReadInteger(const uint8_t* payload, size_t length, uint32_t& value) {
+  if (length == 1) {
+    value = payload[0];
+    return true;
+  }
+  if (length < sizeof(int)) return false;
+  int whole;
+  std::memcpy(&whole, payload, sizeof whole);
+  value = static_cast<uint32_t>(whole);
+  return true;
 }
 
 }  // namespace datagram

@@ -117,6 +117,7 @@ const Endpoint::Method Endpoint::kMethods[] = {
     {"raw", &Endpoint::Raw},
     {"descriptor", &Endpoint::DescriptorNumber},
     {"segmentation", &Endpoint::Segmentation},
+    {"unchanged", &Endpoint::Unchanged},
 };
 
 Napi::Function Endpoint::Define(Napi::Env env) {
@@ -128,16 +129,37 @@ Napi::Function Endpoint::Define(Napi::Env env) {
   return DefineClass(env, "Endpoint", properties);
 }
 
-Endpoint::Endpoint(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<Endpoint>(info),
-      instance_(*info.Env().GetInstanceData<std::shared_ptr<Instance>>()) {
+// createEndpoint(): not a class of each instance's own, nor to be called by `new`, which would keep
+// the instance's function for ever (V8's cache of what templates were made into).
+napi_value Endpoint::Make(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  size_t given = 0;
+  if (napi_get_cb_info(env, info, &given, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  auto& instance = *static_cast<Instance*>(data);
+  napi_value constructor = nullptr;
+  napi_value endpoint = nullptr;
+  napi_get_reference_value(env, instance.environment->endpoint_class, &constructor);
+  instance.environment->maker = &instance;
+  const napi_status status = napi_new_instance(env, constructor, 0, nullptr, &endpoint);
+  instance.environment->maker = nullptr;
+  return status == napi_ok && instance.Hold(endpoint) ? endpoint : nullptr;
+}
+
+Endpoint::Endpoint(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Endpoint>(info) {
+  Instance* maker = Environment::Of(info.Env())->maker;
+  if (maker == nullptr) {
+    Throw(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
+    return;
+  }
+  instance_ = maker->shared_from_this();
   number_ = instance_->Register(this);
-  // Not by assignment: that would call a setter of a subclass.
+  // Not by assignment: that would call a setter of the prototype.
   info.This().As<Napi::Object>().DefineProperty(
       Napi::PropertyDescriptor::Value("number", Napi::Number::New(info.Env(), number_)));
 }
 
 Endpoint::~Endpoint() {
+  if (instance_ == nullptr) return;
   Shut();
   for (const auto& [number, operation] : operations_) operation->endpoint = nullptr;
   instance_->Unregister(number_);
@@ -148,12 +170,12 @@ bool Endpoint::Refuse(const Napi::CallbackInfo& info, uint32_t memory) const {
 }
 
 bool Endpoint::Refuse(napi_env env, const Instance& instance, uint32_t memory) {
-  if (!instance.attached() || instance.ending) {
-    Throw(env, "ERR_INVALID_STATE", "The addon is not initialized, or its thread ends");
+  if (instance.environment->ending) {
+    Throw(env, "ERR_INVALID_STATE", "The thread ends");
     return true;
   }
   if (instance.MemoryIsThere(memory)) return false;
-  Throw(env, "ERR_INVALID_STATE", "The memory given to initialize() was detached or resized");
+  Throw(env, "ERR_INVALID_STATE", "The memory given to create() was detached or resized");
   return true;
 }
 
@@ -161,6 +183,14 @@ Napi::Value Endpoint::Number(const Napi::CallbackInfo& info, double value) const
   napi_value result = nullptr;
   napi_create_double(info.Env(), value, &result);
   return {info.Env(), result};
+}
+
+// 0; the system's error, negated; or the name of libuv's.
+Napi::Value Endpoint::Outcome(const Napi::CallbackInfo& info, const WatchOutcome& outcome) const {
+  if (outcome.libuv == LibuvError::kNone) return Number(info, outcome.status);
+  char name[64] = {};
+  uv_err_name_r(static_cast<int>(outcome.libuv), name, sizeof name);
+  return Napi::String::New(info.Env(), name);
 }
 
 // --- life ---------------------------------------------------------------------------------------
@@ -184,8 +214,20 @@ Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
     return {};
   }
   const Status status = BorrowSocket(ReadDescriptor(info), state_);
-  if (status == 0) descriptor_ = state_.descriptor;
+  if (status == 0) {
+    descriptor_ = state_.descriptor;
+    identity_ = IdentityOf(descriptor_);
+  }
   return Number(info, status);
+}
+
+// unchanged(): whether the descriptor that was borrowed still stands for the same socket. False
+// where that can't be told.
+Napi::Value Endpoint::Unchanged(const Napi::CallbackInfo& info) {
+  // The duplicate is the socket itself: that it was bound or connected meanwhile makes it no other.
+  if (state_.descriptor != descriptor_) identity_ = IdentityOf(state_.descriptor);
+  const uint64_t now = IdentityOf(descriptor_);
+  return Napi::Boolean::New(info.Env(), now != 0 && now == identity_);
 }
 
 // adopt(descriptor): in place of what is open, which stays when the descriptor is refused.
@@ -205,11 +247,11 @@ Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
   state_ = adopted;
   descriptor_ = descriptor;
   // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST).
-  const Status refused = StartWatching(UV_READABLE);
-  if (refused != 0) {
+  const WatchOutcome watched = StartWatching(UV_READABLE);
+  if (watched.failed()) {
     state_ = former;
     descriptor_ = former_descriptor;
-    return Number(info, refused);
+    return Outcome(info, watched);
   }
   StopWatching();
   if (former.owned && former_descriptor != kInvalidDescriptor) CloseDescriptor(former_descriptor);
@@ -319,9 +361,13 @@ Napi::Value Endpoint::SetMulticastInterface(const Napi::CallbackInfo& info) {
   return Number(info, datagram::SetMulticastInterface(state_, through));
 }
 
+// enableReceive(fields): the report has the first error.
 Napi::Value Endpoint::EnableReceive(const Napi::CallbackInfo& info) {
-  if (Refuse(info)) return {};
-  return Number(info, datagram::EnableReceive(state_, Unsigned(info, 0)));
+  if (Refuse(info, Instance::kReportMemory)) return {};
+  Status status = 0;
+  const uint32_t missing = datagram::EnableReceive(state_, Unsigned(info, 0), status);
+  instance_->report->status = status;
+  return Number(info, missing);
 }
 
 Napi::Value Endpoint::WaitReadable(const Napi::CallbackInfo& info) {
@@ -482,12 +528,12 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
     auto operation =
         std::make_unique<Operation>(Operation{instance_, this, Unsigned(info, 0), nullptr});
     const StartOutcome outcome = datagram::StartSend(
-        *instance.workspace, state_, instance.messages[0], instance.max_segments, instance.loop,
-        OnSettled, operation.get(), &operation->pending);
+        *instance.workspace, state_, instance.messages[0], instance.max_segments,
+        instance.environment->loop, OnSettled, operation.get(), &operation->pending);
     instance.report->wait = outcome.wait;
     if (operation->pending != nullptr) {
       if (!hold_) HoldSend(operation->pending, false);
-      instance.HandleOpened();
+      instance.environment->HandleOpened();
       if (operations_.empty()) Ref();
       operations_[operation->number] = operation.get();
       static_cast<void>(operation.release());  // until it is settled
@@ -513,7 +559,7 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
   Endpoint* endpoint = operation->endpoint;
   if (endpoint != nullptr) endpoint->operations_.erase(operation->number);
   napi_handle_scope scope;
-  if (endpoint != nullptr && !instance->ending &&
+  if (endpoint != nullptr && !instance->environment->ending &&
       napi_open_handle_scope(instance->env, &scope) == napi_ok) {
     napi_value value = nullptr;
     if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
@@ -523,7 +569,7 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
     }
     napi_close_handle_scope(instance->env, scope);
   }
-  instance->HandleClosed();
+  instance->environment->HandleClosed();
 }
 
 // --- receiving ----------------------------------------------------------------------------------
@@ -537,8 +583,7 @@ Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) { return ReceiveFr
 
 // receive(number, ...): the same on the endpoint of this number.
 Napi::Value Endpoint::ReceiveByNumber(const Napi::CallbackInfo& info) {
-  const auto& instance = *info.Env().GetInstanceData<std::shared_ptr<Instance>>();
-  Endpoint* endpoint = instance->EndpointOf(Unsigned(info, 0));
+  Endpoint* endpoint = static_cast<Instance*>(info.Data())->EndpointOf(Unsigned(info, 0));
   if (endpoint == nullptr) {
     Throw(info.Env(), "ERR_INVALID_ARG_VALUE", "There is no such endpoint");
     return {};
@@ -672,7 +717,6 @@ Napi::Value Endpoint::ReceiveErrors(const Napi::CallbackInfo& info) {
 // duplicate of a descriptor that somebody else owns, and can close, while nothing is watched for.
 Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
-  constexpr int kLater = 0x100;
   const int asked = Signed(info, 0);
   // For UV_DISCONNECT alone only errors are told, as for every event.
   const int events = asked & (UV_READABLE | UV_WRITABLE | UV_DISCONNECT);
@@ -680,7 +724,7 @@ Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
     StopWatching();
     return Number(info, 0);
   }
-  return Number(info, StartWatching(events));
+  return Outcome(info, StartWatching(events));
 }
 
 // setHold(boolean): whether watching keeps the event loop alive, as ref() and unref() have it.
@@ -708,41 +752,42 @@ Napi::Value Endpoint::SetContext(const Napi::CallbackInfo& info) {
   return {};
 }
 
-Status Endpoint::StartWatching(int events) {
-  if (descriptor_ == kInvalidDescriptor) return UV_EBADF;
+WatchOutcome Endpoint::StartWatching(int events) {
+  if (descriptor_ == kInvalidDescriptor) return {0, LibuvError{UV_EBADF}};
   if (watcher_ == nullptr) {
     auto watcher = std::make_unique<Watcher>();
     Descriptor descriptor = descriptor_;
     if (!state_.owned) {
       const Status status = DuplicateForWatching(descriptor_, watcher->duplicate);
-      if (status != 0) return status;
+      if (status != 0) return {status};
       descriptor = watcher->duplicate;
     }
     watcher->handle = static_cast<uv_poll_t*>(std::calloc(1, uv_handle_size(UV_POLL)));
-    const int result = watcher->handle == nullptr
-                           ? UV_ENOMEM
-                           : WatchInit(instance_->loop, watcher->handle, descriptor, state_.owned);
-    if (result != 0) {
+    const int refused =
+        watcher->handle == nullptr
+            ? UV_ENOMEM
+            : WatchInit(instance_->environment->loop, watcher->handle, descriptor, state_.owned);
+    if (refused != 0) {
       std::free(watcher->handle);
       if (!state_.owned) CloseDescriptor(watcher->duplicate);
-      return result;
+      return {0, LibuvError{refused}};
     }
     watcher->instance = instance_;
     watcher->endpoint = this;
     watcher_ = watcher.release();
     watcher_->handle->data = watcher_;
     state_.descriptor = descriptor;
-    instance_->HandleOpened();
+    instance_->environment->HandleOpened();
     if (!hold_) uv_unref(reinterpret_cast<uv_handle_t*>(watcher_->handle));
   }
-  const int result = events == 0 ? uv_poll_stop(watcher_->handle)
-                                 : uv_poll_start(watcher_->handle, events, OnEvent);
-  if (result != 0) return result;
+  const int refused = events == 0 ? uv_poll_stop(watcher_->handle)
+                                  : uv_poll_start(watcher_->handle, events, OnEvent);
+  if (refused != 0) return {0, LibuvError{refused}};
   if (!watching_) {
     watching_ = true;
     Ref();  // what is watched is not collected
   }
-  return 0;
+  return {};
 }
 
 void Endpoint::StopWatching() {
@@ -768,20 +813,20 @@ void Endpoint::CloseWatcher() {
   uv_close(reinterpret_cast<uv_handle_t*>(watcher->handle), [](uv_handle_t* handle) {
     const std::unique_ptr<Watcher> closed(static_cast<Watcher*>(handle->data));
     std::free(handle);
-    closed->instance->HandleClosed();
+    closed->instance->environment->HandleClosed();
   });
   // Once the handle is closing libuv has let go of the descriptor.
   if (duplicate != kInvalidDescriptor) CloseDescriptor(duplicate);
   state_.descriptor = descriptor_;
   if (watching_) {
     watching_ = false;
-    if (!instance_->ending) Unref();
+    if (!instance_->environment->ending) Unref();
   }
 }
 
 void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
   Endpoint* endpoint = static_cast<Watcher*>(handle->data)->endpoint;
-  if (endpoint == nullptr || endpoint->instance_->ending) return;
+  if (endpoint == nullptr || endpoint->instance_->environment->ending) return;
   const std::shared_ptr<Instance> instance = endpoint->instance_;
   napi_handle_scope scope;
   if (napi_open_handle_scope(instance->env, &scope) != napi_ok) return;
@@ -790,7 +835,7 @@ void Endpoint::OnEvent(uv_poll_t* handle, int status, int events) {
     const Instance::Context context = endpoint->context_;  // it may be closed meanwhile
     // Each is a callback of its own: between them run ticks and promises, as between dgram's.
     bool more = instance->Dispatch(context, value, status, events);
-    while (more && !instance->ending) more = instance->Dispatch(context, value, 0, 0);
+    while (more && !instance->environment->ending) more = instance->Dispatch(context, value, 0, 0);
   }
   napi_close_handle_scope(instance->env, scope);
 }

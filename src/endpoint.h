@@ -15,6 +15,15 @@ namespace datagram {
 
 class Placement;
 
+// libuv's own errors are a type of their own: on Windows its numbers are not Winsock's.
+enum class LibuvError : int { kNone = 0 };
+
+struct WatchOutcome {
+  Status status = 0;  // the system's
+  LibuvError libuv = LibuvError::kNone;
+  bool failed() const { return status != 0 || libuv != LibuvError::kNone; }
+};
+
 // A uv_poll_t with its own life: libuv frees it a turn after it was closed.
 struct Watcher {
   std::shared_ptr<Instance> instance;
@@ -33,8 +42,12 @@ struct Operation {
 
 class Endpoint : public Napi::ObjectWrap<Endpoint> {
  public:
+  // watch(): keep the duplicate of a borrowed descriptor while nothing is watched for.
+  static constexpr int kLater = 0x100;
+
   static Napi::Function Define(Napi::Env env);
-  // The addon's functions `send`, whose data is the instance, and `receive`.
+  // The instance's functions `createEndpoint`, `send` and `receive`; it is their data.
+  static napi_value Make(napi_env env, napi_callback_info info);
   static napi_value SendViews(napi_env env, napi_callback_info info);
   static Napi::Value ReceiveByNumber(const Napi::CallbackInfo& info);
 
@@ -81,6 +94,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value Raw(const Napi::CallbackInfo& info);
   Napi::Value DescriptorNumber(const Napi::CallbackInfo& info);
   Napi::Value Segmentation(const Napi::CallbackInfo& info);
+  Napi::Value Unchanged(const Napi::CallbackInfo& info);
 
   // Reads slots and data into the instance's messages; false, with an exception pending, when they
   // are not what they must be.
@@ -91,7 +105,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   void ReportErrors();
   static void OnSettled(void* context, Status status, uint32_t sent);
   static void OnEvent(uv_poll_t* handle, int status, int events);
-  Status StartWatching(int events);
+  WatchOutcome StartWatching(int events);
   void StopWatching();
   void CloseWatcher();
   // True, with a JavaScript exception pending, when this call cannot be served.
@@ -99,6 +113,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   bool Refuse(const Napi::CallbackInfo& info, uint32_t memory = Instance::kNoMemory) const;
   static bool Refuse(napi_env env, const Instance& instance, uint32_t memory);
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
+  Napi::Value Outcome(const Napi::CallbackInfo& info, const WatchOutcome& outcome) const;
   Napi::Value ReceiveFrom(const Napi::CallbackInfo& info, size_t argument);
   bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
                   Placement& placement);
@@ -106,10 +121,11 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
                        uint32_t count);
 
   std::shared_ptr<Instance> instance_;
-  uint32_t number_;
+  uint32_t number_ = 0;
   uint32_t expected_ = 0;  // bytes of the messages that are likely to come
   SocketState state_;
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
+  uint64_t identity_ = 0;                       // of what was borrowed
   Watcher* watcher_ = nullptr;
   std::map<uint32_t, Operation*> operations_;
   Instance::Context context_;

@@ -7,7 +7,7 @@
 namespace datagram {
 
 // findHandle(ref, unref): of the loop's UDP handles, the one whose uv_has_ref follows ref() and
-// unref(), called in turn, is the socket's. Its state is as before afterwards. Returns the
+// unref(), called in turn, is the socket's. All states are as before afterwards. Returns the
 // descriptor, undefined when no handle follows, or null when it has none yet (not bound).
 Napi::Value FindHandle(const Napi::CallbackInfo& info);
 

@@ -1,14 +1,14 @@
 #include "instance.h"
 
 #include <cstring>
+#include <utility>
 
 #include "endpoint.h"
 
 namespace datagram {
 
-Instance::Instance(napi_env environment) : env(environment), workspace(CreateWorkspace()) {
+Environment::Environment(napi_env environment) : env(environment) {
   napi_get_uv_event_loop(env, &loop);
-  messages.resize(kSlotCount);
   napi_add_async_cleanup_hook(env, OnEnd, this, &cleanup_);
   const napi_node_version* version = nullptr;
   // Deno lets go of a hook when it calls it, and once more when it is removed
@@ -17,6 +17,50 @@ Instance::Instance(napi_env environment) : env(environment), workspace(CreateWor
       std::strcmp(version->release, "node") != 0) {
     cleanup_ = nullptr;
   }
+}
+
+void Environment::Create(napi_env env) {
+  Napi::Env(env).SetInstanceData(
+      new std::shared_ptr<Environment>(std::make_shared<Environment>(env)));
+}
+
+const std::shared_ptr<Environment>& Environment::Of(napi_env env) {
+  return *Napi::Env(env).GetInstanceData<std::shared_ptr<Environment>>();
+}
+
+void Environment::HandleClosed() {
+  open_handles_--;
+  if (ending && open_handles_ == 0 && cleanup_ != nullptr) napi_remove_async_cleanup_hook(cleanup_);
+}
+
+void Environment::OnEnd(napi_async_cleanup_hook_handle, void* data) {
+  const auto environment = static_cast<Environment*>(data)->shared_from_this();
+  environment->ending = true;
+  // One handle of its own, so that the last one to close is seen once.
+  environment->HandleOpened();
+  // An instance goes with its last handle, where closing one calls back at once (Deno).
+  std::vector<std::shared_ptr<Instance>> instances;
+  for (Instance* instance : environment->instances_) {
+    if (auto held = instance->weak_from_this().lock()) instances.push_back(std::move(held));
+  }
+  for (const auto& instance : instances) instance->Shut();
+  environment->HandleClosed();
+}
+
+Instance::Instance(std::shared_ptr<Environment> its_environment)
+    : environment(std::move(its_environment)), env(environment->env), workspace(CreateWorkspace()) {
+  messages.resize(kSlotCount);
+  environment->Add(this);
+}
+
+Instance::~Instance() {
+  environment->Remove(this);
+  for (const Memory& memory : memory_) {
+    if (memory.reference != nullptr) napi_delete_reference(env, memory.reference);
+  }
+  if (dispatch_ != nullptr) napi_delete_reference(env, dispatch_);
+  if (settle_ != nullptr) napi_delete_reference(env, settle_);
+  if (held_ != nullptr) napi_delete_reference(env, held_);
 }
 
 const char* Instance::Attach(const Napi::CallbackInfo& info) {
@@ -28,27 +72,24 @@ const char* Instance::Attach(const Napi::CallbackInfo& info) {
       static_cast<size_t>(kSlotCount) * kRecordStride,
       sizeof(Report),
   };
-  if (attached()) return "initialize() was called before";
   if (info.Length() != kMemoryCount + 2 || !info[kMemoryCount].IsFunction() ||
       !info[kMemoryCount + 1].IsFunction()) {
-    return "initialize() takes six ArrayBuffers and two functions";
+    return "create() takes six ArrayBuffers and two functions";
   }
   uint8_t* data[kMemoryCount];
   for (size_t index = 0; index < kMemoryCount; index++) {
-    if (!info[index].IsArrayBuffer())
-      return "initialize() takes six ArrayBuffers and two functions";
+    if (!info[index].IsArrayBuffer()) return "create() takes six ArrayBuffers and two functions";
     for (size_t other = 0; other < index; other++) {
-      if (info[index].StrictEquals(info[other]))
-        return "initialize() takes six different ArrayBuffers";
+      if (info[index].StrictEquals(info[other])) return "create() takes six different ArrayBuffers";
     }
     auto buffer = info[index].As<Napi::ArrayBuffer>();
-    if (buffer.ByteLength() < sizes[index]) return "a buffer given to initialize() is too small";
+    if (buffer.ByteLength() < sizes[index]) return "a buffer given to create() is too small";
     data[index] = static_cast<uint8_t*>(buffer.Data());
   }
   for (size_t index = 0; index < kMemoryCount; index++) {
     Memory& memory = memory_[index];
     memory = {nullptr, data[index], sizes[index]};
-    if (napi_create_reference(env, info[index], 1, &memory.reference) != napi_ok) {
+    if (napi_create_reference(env, info[index], 0, &memory.reference) != napi_ok) {
       return "out of memory";
     }
   }
@@ -57,11 +98,42 @@ const char* Instance::Attach(const Napi::CallbackInfo& info) {
   receive_area = {reinterpret_cast<ReceiveSlot*>(data[2]), data[3], kReceiveStride, data[4],
                   kRecordStride};
   report = reinterpret_cast<Report*>(data[5]);
-  if (napi_create_reference(env, info[kMemoryCount + 1], 1, &settle_) != napi_ok ||
-      napi_create_reference(env, info[kMemoryCount], 1, &dispatch_) != napi_ok) {
+  if (napi_create_reference(env, info[kMemoryCount + 1], 0, &settle_) != napi_ok ||
+      napi_create_reference(env, info[kMemoryCount], 0, &dispatch_) != napi_ok) {
     return "out of memory";
   }
+  Napi::Array held = Napi::Array::New(env, info.Length());
+  for (uint32_t index = 0; index < info.Length(); index++) held.Set(index, info[index]);
+  held.Freeze();
+  if (napi_create_reference(env, held, 0, &held_) != napi_ok) return "out of memory";
   return nullptr;
+}
+
+bool Instance::Keep(napi_value function) {
+  auto* owner = new std::shared_ptr<Instance>(shared_from_this());
+  const auto release = [](napi_env, void* data, void*) {
+    delete static_cast<std::shared_ptr<Instance>*>(data);
+  };
+  if (napi_add_finalizer(env, function, owner, release, nullptr, nullptr) != napi_ok) {
+    delete owner;
+    return false;
+  }
+  return Hold(function);
+}
+
+bool Instance::Hold(napi_value object) const {
+  // Under a symbol of its own, and for good: neither written, nor deleted, nor listed.
+  napi_value name = nullptr;
+  napi_value held = nullptr;
+  napi_property_descriptor property = {};
+  if (napi_get_reference_value(env, held_, &held) != napi_ok || held == nullptr ||
+      napi_create_symbol(env, nullptr, &name) != napi_ok) {
+    return false;
+  }
+  property.name = name;
+  property.value = held;
+  property.attributes = napi_default;
+  return napi_define_properties(env, object, 1, &property) == napi_ok;
 }
 
 bool Instance::MemoryIsThere(uint32_t parts) const {
@@ -71,7 +143,7 @@ bool Instance::MemoryIsThere(uint32_t parts) const {
     napi_value buffer = nullptr;
     void* data = nullptr;
     size_t size = 0;
-    if (napi_get_reference_value(env, memory.reference, &buffer) != napi_ok ||
+    if (napi_get_reference_value(env, memory.reference, &buffer) != napi_ok || buffer == nullptr ||
         napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok || data != memory.data ||
         size < memory.size) {
       return false;
@@ -116,7 +188,7 @@ bool Instance::Call(const Context& context, napi_ref reference, napi_value endpo
   bool pending = false;
   napi_value error = nullptr;
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
-      napi_get_and_clear_last_exception(env, &error) == napi_ok && !ending) {
+      napi_get_and_clear_last_exception(env, &error) == napi_ok && !environment->ending) {
     napi_fatal_exception(env, error);
     // What else has come shall still be heard.
     return true;
@@ -140,20 +212,10 @@ void Instance::Unregister(uint32_t number) {
   free_numbers_.push_back(number);
 }
 
-void Instance::HandleClosed() {
-  open_handles_--;
-  if (ending && open_handles_ == 0 && cleanup_ != nullptr) napi_remove_async_cleanup_hook(cleanup_);
-}
-
-void Instance::OnEnd(napi_async_cleanup_hook_handle, void* data) {
-  const auto instance = static_cast<Instance*>(data)->shared_from_this();
-  instance->ending = true;
-  // One handle of its own, so that the last one to close is seen once.
-  instance->HandleOpened();
-  for (Endpoint* endpoint : instance->endpoints_) {
+void Instance::Shut() {
+  for (Endpoint* endpoint : endpoints_) {
     if (endpoint != nullptr) endpoint->Shut();
   }
-  instance->HandleClosed();
 }
 
 }  // namespace datagram

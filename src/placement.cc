@@ -5,17 +5,16 @@
 namespace datagram {
 namespace {
 
-constexpr size_t kChunk = 65536;
-
 size_t Aligned(size_t size) { return (size + 7) & ~static_cast<size_t>(7); }
 
 }  // namespace
 
 uint32_t Placement::SparesFor(uint32_t count, uint32_t size, size_t used) {
   if (size < kSmallMessage) return 0;
-  const size_t here = used < kChunk ? (kChunk - used) / Aligned(size) : 0;
+  const size_t here = used < kLargeChunk ? (kLargeChunk - used) / Aligned(size) : 0;
   if (count <= here) return 0;
-  const size_t chunks = (count - here + kChunk / Aligned(size) - 1) / (kChunk / Aligned(size));
+  const size_t chunks =
+      (count - here + kLargeChunk / Aligned(size) - 1) / (kLargeChunk / Aligned(size));
   return chunks < kMostSpareChunks ? static_cast<uint32_t>(chunks) : kMostSpareChunks;
 }
 

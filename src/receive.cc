@@ -13,7 +13,7 @@ uint8_t* ControlRoom(Workspace& workspace, uint32_t index) {
 }
 
 void Prepare(Workspace& workspace, const ReceiveArea& area, const DirectPlaces& direct,
-             uint32_t index, size_t length, size_t control_length) {
+             uint32_t index, size_t length) {
   Buffer* pieces = workspace.pieces + static_cast<size_t>(index) * 2;
   uint8_t* data = area.data + index * area.data_stride;
   size_t count = 1;
@@ -26,10 +26,10 @@ void Prepare(Workspace& workspace, const ReceiveArea& area, const DirectPlaces& 
     pieces[1] = MakeBuffer(data + direct.length, length - direct.length);
     count = 2;
   }
-  const size_t control_room = kControlCanBeCut ? control_length : kReceiveControlRoom;
+  // All the room there is, whatever the caller's: control data that the kernel cuts off can be what
+  // says where the data is to be split, and a part of an integer. Describe() keeps to the caller's.
   SetMessage(workspace.headers[index], &workspace.names[index].any, sizeof workspace.names[index],
-             pieces, count, control_room == 0 ? nullptr : ControlRoom(workspace, index),
-             control_room);
+             pieces, count, ControlRoom(workspace, index), kReceiveControlRoom);
 }
 
 // Raw IPv4 sockets deliver the IP header (raw(7)); its length is in its first byte (RFC 791, 3.1).
@@ -62,18 +62,15 @@ void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea&
     slot.size = static_cast<uint32_t>(length);
     slot.present |= kTruncated;
   }
-  const size_t control =
-      ControlUsed(header) < control_length ? ControlUsed(header) : control_length;
-  if (IsControlTruncated(header) || control < ControlUsed(header)) {
-    slot.present |= kControlTruncated;
-  }
   slot.controlOffset = static_cast<uint32_t>(index * area.record_stride);
-  DecodeControl(ThisKernel(), ControlRoom(workspace, index), control, slot,
-                want_records ? area.records + slot.controlOffset : nullptr, area.record_stride);
+  const bool fits = DecodeControl(
+      ThisKernel(), ControlRoom(workspace, index), ControlUsed(header), control_length, slot,
+      want_records ? area.records + slot.controlOffset : nullptr, area.record_stride);
+  if (!fits || IsControlTruncated(header)) slot.present |= kControlTruncated;
   if (IsMulticast(header)) slot.cast = kMulticast;
   if (IsBroadcast(header)) slot.cast = kBroadcast;
   // A train that is no longer than one segment is a datagram.
-  if (slot.segmentSize >= slot.size) slot.segmentSize = 0;
+  if (slot.segmentSize >= slot.size && (slot.present & kTruncated) == 0) slot.segmentSize = 0;
   if (ThisKernel().complete != nullptr) ThisKernel().complete(slot);
 }
 
@@ -86,7 +83,7 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
   // The caller's length is for data: an IP header needs room of its own.
   const size_t room = state.raw ? kMaxDatagram : length;
   for (uint32_t index = 0; index < count; index++) {
-    Prepare(workspace, area, direct, index, room, control_length);
+    Prepare(workspace, area, direct, index, room);
   }
   EarlierErrors earlier(state);
   Status received = ReceiveHeaders(state, workspace.headers, count);

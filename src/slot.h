@@ -195,6 +195,13 @@ constexpr uint32_t kReceiveStride = 65536 + 1088;
 constexpr uint32_t kRecordStride = 2 * kReceiveControlRoom;
 constexpr uint32_t kMostSpareChunks = 16;
 constexpr uint32_t kSmallMessage = 512;  // below this a message goes to the small chunk
+// Sizes of the chunks that messages are packed into.
+constexpr uint32_t kSmallChunk = 8 * 1024;
+constexpr uint32_t kLargeChunk = 64 * 1024;
+static_assert(kSmallMessage <= kSmallChunk && kMaxDatagram <= kLargeChunk,
+              "an empty chunk has room for any message that goes there");
+static_assert(kReceiveStride >= kMaxDatagram && kRecordStride >= 2 * kReceiveControlRoom,
+              "what a call receives fits its place");
 
 }  // namespace datagram
 

@@ -50,6 +50,34 @@ Status RemoteAddress(const SocketState& state, Address& address) {
   return Ask(getpeername, state, address);
 }
 
+uint64_t FingerprintOf(Descriptor descriptor) {
+  int type = 0;
+  SocketAddress names[2] = {};
+  socklen_t lengths[2] = {sizeof names[0], sizeof names[1]};
+  if (GetNativeOption(descriptor, SOL_SOCKET, SO_TYPE, type) != 0 ||
+      getsockname(descriptor, &names[0].any, &lengths[0]) != 0) {
+    return 0;
+  }
+  if (getpeername(descriptor, &names[1].any, &lengths[1]) != 0) lengths[1] = 0;
+  // FNV-1a.
+  uint64_t print = 14695981039346656037U;
+  const auto add = [&print](uint64_t value, size_t size) {
+    for (size_t byte = 0; byte < size; byte++) {
+      print = (print ^ ((value >> (8 * byte)) & 0xff)) * 1099511628211U;
+    }
+  };
+  add(static_cast<uint32_t>(type), sizeof type);
+  add(names[0].any.sa_family, sizeof names[0].any.sa_family);
+  for (size_t index = 0; index < 2; index++) {
+    const Address address = Decode(names[index], lengths[index]);
+    add(address.family, sizeof address.family);
+    add(address.port, sizeof address.port);
+    add(address.scope, sizeof address.scope);
+    for (const uint8_t byte : address.bytes) add(byte, sizeof byte);
+  }
+  return print != 0 ? print : 1;
+}
+
 Status GetOption(const SocketState& state, Option option, int& value) {
   for (const OptionRow& row : kOptions) {
     if (row.option != option || row.set != nullptr || !Applies(row.family, state.family)) continue;
@@ -79,14 +107,17 @@ Status SetOption(SocketState& state, Option option, int value) {
   return status;
 }
 
-uint32_t EnableReceive(const SocketState& state, uint32_t fields) {
+uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status) {
   uint32_t told = 0;
   for (const ReceiveOption& row : ThisKernel().receive_options) {
     if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
     // Coalescing is UDP's; a raw socket has no such option.
     if (state.raw && row.level == IPPROTO_UDP) continue;
-    if (SetNativeOption(state.descriptor, row.level, row.option, row.value) == 0) {
+    const Status result = SetNativeOption(state.descriptor, row.level, row.option, row.value);
+    if (result == 0) {
       told |= row.fields;
+    } else if (status == 0) {
+      status = result;
     }
   }
   return fields & ~told;

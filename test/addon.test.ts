@@ -52,11 +52,19 @@ const sizesOf = ({ layout }: Any): number[] => [
 const memoryOf = (addon: Any): ArrayBuffer[] => sizesOf(addon).map((size) => new ArrayBuffer(size))
 const nothing = (): void => undefined
 
+/** What the addon has, and an instance of it, whose endpoints are made by `new`. */
+function created(addon: Any, memory: ArrayBuffer[], dispatch: Any = nothing): Any {
+  const instance = addon.create(...memory, dispatch, nothing)
+  function Endpoint(): Any {
+    return instance.createEndpoint()
+  }
+  return { ...addon, ...instance, Endpoint }
+}
+
 function initialized(dispatch: Any = nothing): { addon: Any; memory: ArrayBuffer[] } {
   const addon = freshAddon()
   const memory = memoryOf(addon)
-  addon.initialize(...memory, dispatch, nothing)
-  return { addon, memory }
+  return { addon: created(addon, memory, dispatch), memory }
 }
 
 const LOOPBACK = new Uint8Array(16)
@@ -103,6 +111,7 @@ const methods = [
   'raw',
   'descriptor',
   'segmentation',
+  'unchanged',
 ]
 
 // Of these every method takes the wrong type for something.
@@ -132,15 +141,16 @@ const oddities: unknown[] = [
 
 t.test('the addon has these methods', async (t) => {
   const { addon } = initialized()
-  const names = Object.getOwnPropertyNames(addon.Endpoint.prototype).filter((name) => name !== 'constructor')
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(addon.createEndpoint())).filter(
+    (name) => name !== 'constructor',
+  )
   t.same(names.sort(), [...methods].sort())
 })
 
 t.test('methods of what is no endpoint', async (t) => {
   const { addon } = initialized()
   const other = initialized().addon
-  const { Endpoint } = addon
-  class Sub extends Endpoint {}
+  const Endpoint = addon.createEndpoint().constructor
   for (const name of methods) {
     for (const receiver of [
       undefined,
@@ -151,19 +161,20 @@ t.test('methods of what is no endpoint', async (t) => {
       new Map(),
       createSocket,
       Object.create(Endpoint.prototype),
-      Object.create(new Endpoint()),
-      new Proxy(new Endpoint(), {}),
+      Object.create(addon.createEndpoint()),
+      new Proxy(addon.createEndpoint(), {}),
       Endpoint,
       Endpoint.prototype,
-      new other.Endpoint(),
+      other.createEndpoint(),
     ]) {
       t.throws(() => Reflect.apply(Endpoint.prototype[name], receiver, []), TypeError, name)
     }
   }
   t.throws(() => Endpoint(), TypeError)
-  t.throws(() => Endpoint.call(new Endpoint()), TypeError)
-  t.equal(Reflect.construct(Endpoint, [], Map) instanceof Map, true)
-  t.equal(new (Sub as Any)().open(4, 0, 0), 0)
+  t.throws(() => Endpoint.call(addon.createEndpoint()), TypeError)
+  const illegal = { name: 'TypeError', code: 'ERR_ILLEGAL_CONSTRUCTOR' }
+  t.throws(() => new Endpoint(), illegal)
+  t.throws(() => Reflect.construct(Endpoint, [], Map), illegal)
 })
 
 t.test('send and receive by number', async (t) => {
@@ -197,22 +208,14 @@ t.test('send and receive by number', async (t) => {
   t.ok(addon.receive(receiver.number, 1, 9, 0, 0, chunk, 0, chunk, 0) < 0, 'closed')
 })
 
-t.test('before initialize(), and with what it refuses', async (t) => {
+t.test('what create() refuses', async (t) => {
   const addon = freshAddon()
-  const endpoint = new addon.Endpoint()
-  for (const name of methods) {
-    try {
-      endpoint[name]()
-    } catch (error) {
-      t.equal((error as Any).code, 'ERR_INVALID_STATE', name)
-    }
-  }
   const memory = memoryOf(addon)
   const code = { code: 'ERR_INVALID_ARG_VALUE' }
-  t.throws(() => addon.initialize(), code)
-  t.throws(() => addon.initialize(...memory), code)
-  t.throws(() => addon.initialize(...memory, nothing, {}), code)
-  t.throws(() => addon.initialize(...memory, nothing, nothing, 1), code)
+  t.throws(() => addon.create(), code)
+  t.throws(() => addon.create(...memory), code)
+  t.throws(() => addon.create(...memory, nothing, {}), code)
+  t.throws(() => addon.create(...memory, nothing, nothing, 1), code)
   for (let index = 0; index < memory.length; index++) {
     const size = memory[index]!.byteLength
     for (const wrong of [
@@ -224,15 +227,14 @@ t.test('before initialize(), and with what it refuses', async (t) => {
       new ArrayBuffer(size - 1),
       new ArrayBuffer(0),
     ]) {
-      t.throws(() => addon.initialize(...memory.with(index, wrong as Any), nothing, nothing), code)
+      t.throws(() => addon.create(...memory.with(index, wrong as Any), nothing, nothing), code)
     }
     const gone = new ArrayBuffer(size)
     detach(new Uint8Array(gone))
-    t.throws(() => addon.initialize(...memory.with(index, gone), nothing, nothing), code)
+    t.throws(() => addon.create(...memory.with(index, gone), nothing, nothing), code)
   }
-  t.throws(() => addon.initialize(...new Array(6).fill(new ArrayBuffer(2 ** 23)), nothing, nothing), code)
-  addon.initialize(...memory, nothing, nothing)
-  t.throws(() => addon.initialize(...memoryOf(addon), nothing, nothing), code)
+  t.throws(() => addon.create(...new Array(6).fill(new ArrayBuffer(2 ** 23)), nothing, nothing), code)
+  const endpoint = addon.create(...memory, nothing, nothing).createEndpoint()
   t.equal(endpoint.open(4, 0, 0), 0)
   t.throws(() => endpoint.open(4, 0, 0), { code: 'ERR_INVALID_STATE' })
   t.throws(() => endpoint.borrow(0), { code: 'ERR_INVALID_STATE' })
@@ -243,9 +245,9 @@ t.test('memory that was taken away', async (t) => {
   const where = { code: 'ERR_INVALID_STATE', message: /detached or resized/ }
   for (const shrink of [false, true]) {
     for (let index = 0; index < 6; index++) {
-      const addon = freshAddon()
-      const memory = sizesOf(addon).map((size) => new (ArrayBuffer as Any)(size, { maxByteLength: size }))
-      addon.initialize(...memory, nothing, nothing)
+      const fresh = freshAddon()
+      const memory = sizesOf(fresh).map((size) => new (ArrayBuffer as Any)(size, { maxByteLength: size }))
+      const addon = created(fresh, memory)
       const { sender, receiver } = openConnected(addon, () => 9)
       const chunk = new Uint8Array(1024)
       if (shrink) memory[index].resize(0)
@@ -326,7 +328,6 @@ t.test('arguments of wrong types', async (t) => {
   t.ok(refused > 100)
   for (const value of oddities) {
     addon.setMaxSegments(value)
-    addon.identity(value)
     addon.interfaceIndex(value)
     addon.interfaceId(value)
     addon.findHandle(value, value)
@@ -587,13 +588,13 @@ t.test(
     const script = `
       const addon = require(${JSON.stringify(addonFile)})
       const memory = ${JSON.stringify(sizesOf(freshAddon()))}.map((size) => new ArrayBuffer(size))
-      addon.initialize(...memory, () => {}, () => {})
+      const { createEndpoint } = addon.create(...memory, () => {}, () => {})
       const flags = () => {
         const told = require('node:fs').readFileSync('/proc/self/fdinfo/' + process.env.DESCRIPTOR, 'utf8')
         return parseInt(/flags:\\s+(\\d+)/.exec(told)[1], 8)
       }
       const before = flags()
-      const status = new addon.Endpoint().adopt(Number(process.env.DESCRIPTOR))
+      const status = createEndpoint().adopt(Number(process.env.DESCRIPTOR))
       console.log(JSON.stringify([before, status, flags()].map((value) => value & 0o4000)))`
     const witness = path.join(__dirname, 'witness', 'with_descriptor.py')
     const { stdout, stderr } = spawnSync('python3', [witness, 'blocking', process.execPath, '-e', script], {

@@ -652,8 +652,8 @@ const socketOptions: [what: string, options: () => Any, error: Expected][] = [
   ...[undefined, null, '1', 1n].map((value) =>
     option('protocol', () => value, wrongType('options.protocol', 'of type number'), 'raw6'),
   ),
-  ...['destination', {}, null, new Set(['ecn'])].map((value) =>
-    option('receiveInfo', () => value, wrongType('options.receiveInfo', 'of Array')),
+  ...['destination', {}, null, true, new Set(['ecn'])].map((value) =>
+    option('receiveInfo', () => value, wrongType('options.receiveInfo', 'of Array or false')),
   ),
   ...['ttl', 'toString', '__proto__', '', 1, null, ['ecn']].map((value) =>
     option('receiveInfo', () => ['ecn', value], wrongValue('options.receiveInfo[1]', 'is not a field')),

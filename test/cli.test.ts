@@ -313,12 +313,24 @@ t.test('the block to read', async (t) => {
   t.match(stdout, `\n    ${'x'.repeat(20)}\n    … 30 more bytes\n`)
 })
 
-t.test('--info asks for no more than it names', async (t) => {
-  const listener = await listen(t, ['--address', '127.0.0.1', '--json', '--count', '1', '--info', 'destination'])
-  await sendWell(t, ['127.0.0.1', String(listener.port), 'x'])
-  const [message] = await received(t, listener)
-  t.equal(message.destination, '127.0.0.1')
-  for (const name of ['trafficClass', 'hopLimit', 'timestamp', 'control']) t.notOk(name in message, `no ${name}`)
+t.test('--info asks for what it names, beside what replyTo needs', async (t) => {
+  const usual = ['destination', 'interface', 'cast', 'trafficClass']
+  for (const [info, told] of [
+    ['hopLimit', [...usual, 'hopLimit']],
+    ['none', []],
+  ] as const) {
+    const listener = await listen(t, ['--address', '127.0.0.1', '--json', '--count', '1', '--info', info])
+    await sendWell(t, ['127.0.0.1', String(listener.port), 'x'])
+    const [message] = await received(t, listener)
+    for (const name of [...usual, 'hopLimit', 'timestamp', 'control']) {
+      t.equal(name in message, (told as readonly string[]).includes(name), `--info ${info}: ${name}`)
+    }
+  }
+  for (const other of ['--echo', '--coalesce']) {
+    const { code, stderr } = await run(['listen', '--info', 'none', other])
+    t.equal(code, 2)
+    t.match(stderr, `sendmsg: ${other} needs the`)
+  }
 })
 
 t.test('echo answers from the address that was asked', async (t) => {

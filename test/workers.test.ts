@@ -125,7 +125,11 @@ t.test('loaded twice in one thread', async (t) => {
     }
   }
   const message = { data: Buffer.from('x'), address: '127.0.0.1', port: 9 }
-  t.throws(() => second.trySendmsg(receivers[0] as never, message), { code: 'ERR_INVALID_ARG_TYPE' })
+  const another = { code: 'ERR_INVALID_ARG_VALUE', message: /another copy of sendmsg/ }
+  t.throws(() => second.trySendmsg(receivers[0] as never, message), another)
+  await t.rejects(second.sendmmsg(receivers[0] as never, [message]), another)
+  t.throws(() => second.tryRecvmsg(receivers[0] as never), another)
+  await t.rejects(second.recvmsg(receivers[0] as never), another)
 })
 
 t.test('values of another context', async (t) => {

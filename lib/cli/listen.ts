@@ -31,7 +31,7 @@ interface ListenOptions {
   echo?: boolean
   json?: boolean
   coalesce?: boolean
-  info: 'all' | ReceiveInfoName[]
+  info: 'all' | 'none' | ReceiveInfoName[]
   ignoreUnsupported?: boolean
   show: number
 }
@@ -61,8 +61,8 @@ export function addListen(program: Command): void {
     .option('--coalesce', 'let the kernel join trains of datagrams and print them whole')
     .option(
       '--info <names>',
-      'what to ask the kernel for: all, or of destination, interface, cast, trafficClass, ecn, dscp, hopLimit, ' +
-        'timestamp, segmentSize and control some, with commas between',
+      'what to ask the kernel for: all, none, or beside destination, interface, cast and trafficClass (with ecn and ' +
+        'dscp) some of hopLimit, timestamp, segmentSize and control, with commas between',
       receiveInfoOption,
       'all',
     )
@@ -76,7 +76,7 @@ Ends at SIGINT, SIGTERM, --count or --timeout.
 Examples:
   $ sendmsg listen 5000
   $ sendmsg listen 5000 --echo --count 1
-  $ sendmsg listen 5000 --address 127.0.0.2 --info destination,timestamp --json
+  $ sendmsg listen 5000 --address 127.0.0.2 --info timestamp --json
   $ sudo sendmsg listen --type raw4 --protocol 1`,
     )
     .action(listen)
@@ -98,13 +98,17 @@ async function listen(port: number, options: ListenOptions): Promise<void> {
   }
 }
 
-function checkOptions(port: number, { type, protocol, echo, ipv6Only }: ListenOptions): void {
+function checkOptions(port: number, { type, protocol, echo, ipv6Only, info, coalesce }: ListenOptions): void {
   if (isRaw(type)) {
     if (protocol === undefined) throw new UserError(`--type ${type} needs --protocol`)
     if (port !== 0) throw new UserError('a raw socket has no port')
     // A raw socket on loopback receives its own answer, and would answer that.
     if (echo) throw new UserError('--echo is for udp sockets')
   } else if (protocol !== undefined) throw new UserError('--protocol is for raw sockets')
+  if (info === 'none') {
+    if (echo) throw new UserError('--echo needs the destination, which --info none does not ask for')
+    if (coalesce) throw new UserError('--coalesce needs the segment size, which --info none does not ask for')
+  }
   if (ipv6Only && type?.endsWith('4')) throw new UserError('--ipv6-only is for IPv6 sockets')
 }
 
@@ -129,7 +133,8 @@ async function openSocket(port: number, options: ListenOptions): Promise<Socket>
 }
 
 async function openAs(type: SocketType, port: number, options: ListenOptions): Promise<Socket> {
-  const receiveInfo = options.info === 'all' ? everythingKnown(type) : options.info
+  const { info } = options
+  const receiveInfo = info === 'all' ? everythingKnown(type) : info === 'none' ? false : info
   const socket = createSocket({
     type,
     pull: true,
@@ -137,7 +142,7 @@ async function openAs(type: SocketType, port: number, options: ListenOptions): P
     ipv6Only: options.ipv6Only,
     reuseAddr: options.reuseAddr,
     reusePort: options.reusePort,
-    receiveInfo: options.coalesce ? [...new Set([...receiveInfo, 'segmentSize' as const])] : receiveInfo,
+    receiveInfo: options.coalesce && receiveInfo ? [...new Set([...receiveInfo, 'segmentSize' as const])] : receiveInfo,
     unsupported: options.ignoreUnsupported ? 'ignore' : 'error',
   })
   try {

@@ -14,13 +14,13 @@ const names: readonly ReceiveInfoName[] = [
   'control',
 ]
 
-/** `all`, or names of received fields with commas between them. */
-export function receiveInfoOption(text: string): 'all' | ReceiveInfoName[] {
-  if (text === 'all') return 'all'
+/** `all`, `none`, or names of received fields with commas between them. */
+export function receiveInfoOption(text: string): 'all' | 'none' | ReceiveInfoName[] {
+  if (text === 'all' || text === 'none') return text
   return text.split(',').map((word) => {
     const name = names.find((known) => known === word.trim())
     if (name === undefined)
-      throw new InvalidArgumentError(`Unknown field '${word}'; known are all, ${names.join(', ')}.`)
+      throw new InvalidArgumentError(`Unknown field '${word}'; known are all, none, ${names.join(', ')}.`)
     return name
   })
 }
