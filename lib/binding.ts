@@ -12,8 +12,13 @@ export interface Endpoint {
   }
   open(family: number, raw: number, protocol: number): number
   borrow(descriptor: number): number
-  /** As borrow, and the descriptor becomes the endpoint's own, in place of what it had open, which is closed. */
+  /**
+   * Takes a descriptor of somebody else's in place of what is open. Until endAdoption() options can be set, and nothing is
+   * for good.
+   */
   adopt(descriptor: number): number
+  /** 1: the descriptor becomes the endpoint's own, and what was open before is closed. 0, or when that fails: both are as before. */
+  endAdoption(keep: number): number
   close(): number
   bind(family: number, bytes: Uint8Array, port: number, scope: number): number
   connect(family: number, bytes: Uint8Array, port: number, scope: number): number
@@ -68,6 +73,8 @@ export interface Endpoint {
    */
   receiveErrors(slots: Uint8Array, data: Uint8Array): number
   pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
+  /** Makes what watch() needs, which cannot fail then. */
+  makeWatcher(): number
   watch(events: number): number
   setHold(hold: number): number
   /**
@@ -101,6 +108,8 @@ interface Binding {
     readonly send: FieldMasks
     readonly emulated: FieldMasks
     readonly receive: FieldMasks
+    /** Bit n is for option n, by the socket's family. */
+    readonly options: FieldMasks
     readonly sendFlags: number
     readonly sourceNeedsWildcard: boolean
     readonly interfaceDiscardsSource: boolean

@@ -34,7 +34,8 @@ class Pending {
 
   /** `stop` is called with the reason when time is up or the signal aborts. */
   constructor(options: WaitOptions | undefined, syscall: string, stop: (error: Error) => void) {
-    const { signal, timeout } = options ?? {}
+    const signal = options?.signal
+    const timeout = options?.timeout
     if (timeout !== undefined) {
       this.timer = setTimeout(() => {
         stop(timedOut(syscall))
@@ -137,6 +138,8 @@ export class Transport {
   private rest: NodeJS.Timeout | undefined
   private closed = false
   private updating = false
+  /** The socket has nothing to receive from yet: bind() looks up its address. What is to be received waits. */
+  asleep = false
 
   constructor(
     readonly endpoint: Endpoint,
@@ -214,7 +217,7 @@ export class Transport {
   /** Messages that are there now, as many as `room` asks for. */
   tryReceive(room: Room): Message[] {
     if (this.closed) throw notRunning()
-    if (this.receivers.length > 0) return []
+    if (this.asleep || this.receivers.length > 0) return []
     return this.takeReceived(room)
   }
 
@@ -293,9 +296,27 @@ export class Transport {
       (this.facts.borrowed && (this.queue.paused || this.rest !== undefined) ? Readiness.later : 0)
     if (events === this.watched) return
     if (events !== 0 && !canWait) throw featureUnavailable('waiting for a socket')
+    if (this.asleep) return
     const status = this.endpoint.watch(events)
     this.watched = status === 0 ? events : 0
     if (status !== 0) throw fromNative(status, 'poll')
+  }
+
+  /** Makes what watch() needs, which cannot fail then. @throws SocketError poll */
+  makeWatcher(): void {
+    if (!canWait) return
+    const status = this.endpoint.makeWatcher()
+    if (status !== 0) throw fromNative(status, 'poll')
+  }
+
+  /** Rejects what waits to receive. */
+  failReceivers(error: Error): void {
+    const { receivers } = this
+    this.receivers = []
+    for (const receiver of receivers) {
+      receiver.pending.settled()
+      receiver.reject(error)
+    }
   }
 
   onSettled(operation: number, status: number, sent: number): void {

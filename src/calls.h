@@ -46,6 +46,12 @@ inline Status SetNativeOption(Descriptor descriptor, int level, int option, int 
       setsockopt(descriptor, level, option, reinterpret_cast<const char*>(&value), sizeof value));
 }
 
+// Notes what an option is now, and what else setting it changes. Fails where it cannot be read.
+Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& journal);
+
+// Puts one option back.
+void RestoreOption(Descriptor descriptor, const FormerOption& former);
+
 // Whether this kernel has a control message for trains, and sockets of this kind take it.
 bool KnowsSegmentation(bool raw);
 
