@@ -14,8 +14,13 @@ export interface Endpoint {
   borrow(descriptor: number): number
   /** Whether the descriptor that was borrowed still stands for the same socket. False where that can't be told. */
   unchanged(): boolean
-  /** As borrow, and the descriptor becomes the endpoint's own, in place of what it had open, which is closed. */
+  /**
+   * Takes a descriptor of somebody else's in place of what is open. Until endAdoption() options can be set, and nothing is
+   * for good.
+   */
   adopt(descriptor: number): number | LibuvErrorName
+  /** 1: the descriptor becomes the endpoint's own, and what was open before is closed. 0, or when that fails: both are as before. */
+  endAdoption(keep: number): number | LibuvErrorName
   close(): number
   bind(family: number, bytes: Uint8Array, port: number, scope: number): number
   connect(family: number, bytes: Uint8Array, port: number, scope: number): number
@@ -70,6 +75,8 @@ export interface Endpoint {
    */
   receiveErrors(slots: Uint8Array, data: Uint8Array): number
   pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
+  /** Makes what watch() needs, which cannot fail then. */
+  makeWatcher(): number | LibuvErrorName
   watch(events: number): number | LibuvErrorName
   setHold(hold: number): number
   /**
@@ -119,6 +126,8 @@ interface Addon {
     readonly send: FieldMasks
     readonly emulated: FieldMasks
     readonly receive: FieldMasks
+    /** Bit n is for option n, by the socket's family. */
+    readonly options: FieldMasks
     readonly sendFlags: number
     readonly sourceNeedsWildcard: boolean
     readonly interfaceDiscardsSource: boolean

@@ -72,18 +72,24 @@ function viewOf(value: unknown, name: string, given: unknown): Uint8Array {
 
 function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
   const whole = viewOf(message, 'buffer', message)
-  const start = Number(offset) >>> 0
-  const size = Number(length) >>> 0
+  const start = unsigned(offset, 'offset')
+  const size = unsigned(length, 'length')
   if (start > whole.byteLength) throw bufferOutOfBounds('offset')
   if (start + size > whole.byteLength) throw bufferOutOfBounds('length')
   return whole.subarray(start, start + size)
 }
 
+/** Whatever JavaScript makes a number of by itself, as with dgram. */
+function unsigned(value: unknown, name: string): number {
+  if (typeof value === 'symbol' || typeof value === 'bigint') throw invalidArgType(name, 'number', value)
+  return Number(value) >>> 0
+}
+
 /** As dgram checks ports: numbers and numeric strings. */
 export function checkPort(port: unknown, name: string, allowZero: boolean): number {
   const valid = typeof port === 'number' || (typeof port === 'string' && port.trim() !== '')
-  const number = Number(port)
-  if (!valid || !Number.isInteger(number) || number > 65535 || number < (allowZero ? 0 : 1)) {
+  const number = valid ? Number(port) : NaN
+  if (!Number.isInteger(number) || number > 65535 || number < (allowZero ? 0 : 1)) {
     throw badPort(name, port, allowZero)
   }
   return number
@@ -109,11 +115,16 @@ interface BindObject {
 /** dgram's `bind([port][, address][, callback])` and `bind(options[, callback])`. */
 export function parseBindArguments(args: readonly unknown[]): BindArguments {
   const [first, second] = args
-  const options: BindObject =
+  const { port, address, exclusive, fd }: BindObject =
     typeof first === 'object' && first !== null
       ? first
-      : { port: isFunction(first) ? undefined : first, address: isFunction(second) ? undefined : second }
-  const { port, address, exclusive, fd } = options
+      : {
+          port: isFunction(first) ? undefined : first,
+          address: isFunction(second) ? undefined : second,
+          // Not what Object.prototype has.
+          exclusive: undefined,
+          fd: undefined,
+        }
   const rest = { exclusive: Boolean(exclusive), callback: callbackOf(args.at(-1)) }
   if (typeof fd === 'number' && (fd | 0) === fd && fd > 0) return { fd, port: 0, address: undefined, ...rest }
   return {

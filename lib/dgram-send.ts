@@ -1,14 +1,26 @@
 import type { EventEmitter } from 'node:events'
-import { tryParseAddress, type ParsedAddress } from './address'
+import type { ParsedAddress } from './address'
 import type { SendArguments, SendCallback } from './dgram-arguments'
-import { SocketError, type ErrorPlace } from './errors'
+import { canceled, SocketError, type ErrorPlace } from './errors'
 import type { SocketFacts } from './facts'
 import { invalidAddress, type Lifecycle } from './lifecycle'
-import { resolve } from './resolve'
+import { literal, resolve } from './resolve'
 import type { Transport } from './transport'
 import type { LookupFunction, OutgoingMessage } from './types'
 
 const noop = (): void => undefined
+
+/** A message of dgram's own forms. It inherits nothing, whatever Object.prototype has. */
+class PlainMessage implements OutgoingMessage {
+  constructor(
+    readonly data: readonly Uint8Array[],
+    readonly address?: string,
+    readonly port?: number,
+  ) {}
+}
+Object.setPrototypeOf(PlainMessage.prototype, null)
+
+const NOWHERE: ErrorPlace = Object.freeze({ address: undefined, port: undefined })
 
 /** dgram calls it so. */
 const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace): SocketError =>
@@ -27,20 +39,22 @@ export class DgramSend {
   send(given: SendArguments): void {
     const { data, port, address, callback } = given
     if (port === undefined) {
-      this.transmit({ data }, {}, callback)
+      this.transmit(new PlainMessage(data), NOWHERE, callback)
       return
     }
     const host = address ?? this.life.loopback
-    const literal = this.lookup === undefined ? tryParseAddress(host) : undefined
-    if (literal !== undefined) {
+    const known = literal(host, this.lookup)
+    if (known !== undefined) {
       // At once, as there is nothing to look up, and dgram would lose it when close() follows. Told when dgram would tell.
       const later: SendCallback | undefined = callback && ((...result) => process.nextTick(callback, ...result))
-      this.sendTo(literal, host, given, later)
+      this.sendTo(known, host, given, later)
       return
     }
     resolve(host, this.facts.family, this.lookup, (error, text, parsed) => {
-      if (error === null) {
-        if (!this.life.closed) this.sendTo(parsed, text, given, callback)
+      if (this.life.closed) {
+        if (callback !== undefined) process.nextTick(callback, error ?? canceled('send', { address, port }))
+      } else if (error === null) {
+        this.sendTo(parsed, text, given, callback)
       } else if (callback !== undefined) {
         process.nextTick(callback, error)
       } else {
@@ -60,7 +74,7 @@ export class DgramSend {
       const error = new SocketError({ code: 'EISCONN', syscall: 'send', address, port })
       if (callback !== undefined) process.nextTick(callback, error)
     } else if (parsed !== undefined && this.life.reaches(parsed)) {
-      const message = { data, address: text, port: this.facts.raw ? undefined : port }
+      const message = new PlainMessage(data, text, this.facts.raw ? undefined : port)
       this.transmit(message, { address, port }, callback)
     } else if (callback !== undefined) {
       process.nextTick(callback, invalidAddress('send', address, port!))

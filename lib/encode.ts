@@ -143,7 +143,7 @@ export function encode(
       fields |= Field.control
     }
   }
-  slots.setFields(index, fields === 0 ? 0 : honoured(fields, peer, source, context))
+  slots.setFields(index, fields === 0 ? 0 : honoured(fields, peer, source, context, trafficClass, dscp))
   const first = target.viewCount
   const bytes = encodeData(data, name, target)
   slots.setBufferCount(index, target.viewCount - first)
@@ -340,8 +340,12 @@ function encodeTrafficClass(
     mask |= DSCP
   }
   slots.setTrafficClass(index, value, mask)
-  return classFields(dscp === undefined ? 'ecn' : 'dscp', value, mask, context, family)
+  return classFields(classField(whole, dscp), value, mask, context, family)
 }
+
+/** What a message that gives some of the octet calls it. */
+const classField = (whole: unknown, dscp: unknown): string =>
+  whole !== undefined ? 'trafficClass' : dscp === undefined ? 'ecn' : 'dscp'
 
 /** Some kernels send no more than the half for ECN, or not all of its values. */
 function classFields(field: string, value: number, mask: number, context: SendContext, family: 4 | 6): number {
@@ -386,8 +390,18 @@ function flagsOf(flags: unknown, name: string, context: SendContext): number {
 
 const fieldNames = Object.entries(Field)
 
-/** Those of `fields` that this kernel honours; refuses the others, or leaves them out when the socket says so. */
-function honoured(fields: number, peer: ParsedAddress, source: unknown, context: SendContext): number {
+/**
+ * Those of `fields` that this kernel honours; refuses the others, or leaves them out when the socket says so. An error names
+ * what the message gave of the traffic class.
+ */
+function honoured(
+  fields: number,
+  peer: ParsedAddress,
+  source: unknown,
+  context: SendContext,
+  trafficClass: unknown,
+  dscp: unknown,
+): number {
   const family = peer.family
   const support = fieldSupport()
   const name = family === 4 ? 'IPv4' : 'IPv6'
@@ -415,8 +429,8 @@ function honoured(fields: number, peer: ParsedAddress, source: unknown, context:
     }
   }
   if (refused !== 0 && !context.ignoreUnsupported) {
-    const field = fieldNames.find(([, bit]) => (refused & bit) !== 0)
-    throw notSupported(field === undefined ? 'field' : field[0], { when })
+    const [field, bit] = fieldNames.find(([, each]) => (refused & each) !== 0)!
+    throw notSupported(bit === Field.trafficClass ? classField(trafficClass, dscp) : field, { when })
   }
   return kept
 }

@@ -57,7 +57,7 @@ export class SocketError extends Error {
   declare bytes?: number
 
   constructor(options: SocketErrorOptions) {
-    const { code, syscall, address, port, detail } = options
+    const { code, syscall, address, port, detail, nativeCode, nativeName, sent, bytes } = owned(options)
     // As ExceptionWithHostPort in Node: IPv6 addresses bare, and no port 0.
     const place = address === undefined ? '' : port ? ` ${address}:${port}` : ` ${address}`
     super(`${syscall} ${code}${place}${detail === undefined ? '' : `: ${detail}`}`)
@@ -67,12 +67,20 @@ export class SocketError extends Error {
     this.syscall = syscall
     if (address !== undefined) this.address = address
     if (port) this.port = port
-    if (options.nativeCode !== undefined) this.nativeCode = options.nativeCode
-    if (options.nativeName !== undefined) this.nativeName = options.nativeName
-    if (options.sent !== undefined) this.sent = options.sent
-    if (options.bytes !== undefined) this.bytes = options.bytes
+    if (nativeCode !== undefined) this.nativeCode = nativeCode
+    if (nativeName !== undefined) this.nativeName = nativeName
+    if (sent !== undefined) this.sent = sent
+    if (bytes !== undefined) this.bytes = bytes
+  }
+
+  /** As Node's own system errors have it: `Error: bind EADDRINUSE 127.0.0.1:53`. */
+  override toString(): string {
+    return `Error: ${this.message}`
   }
 }
+
+/** The properties of its own alone: what Object.prototype has tells nothing of an error. */
+const owned = <T extends object>(given: T): T => Object.assign(Object.create(null) as T, given)
 
 // Not an own property, as in Node's errors.
 Object.defineProperty(SocketError.prototype, 'name', {
@@ -149,8 +157,9 @@ export function fromNative(
 ): SocketError {
   const nativeCode = -status
   const named = (nameNative[platform] ?? nameErrno)(nativeCode)
+  const place = owned(where)
   return hideFrame(
-    new SocketError({ ...named, ...where, code: where.code ?? named.code, syscall, nativeCode }),
+    new SocketError({ ...named, ...place, code: place.code ?? named.code, syscall, nativeCode }),
     fromNative,
   )
 }
@@ -193,7 +202,7 @@ export interface NotSupportedContext extends ErrorPlace {
 
 /** `ENOTSUP` for a field that this kernel cannot honour: `sendmsg ENOTSUP: hopLimit is not supported on darwin`. */
 export function notSupported(field: string, context: NotSupportedContext = {}): SocketError {
-  const { syscall = 'sendmsg', when, platform = process.platform, address, port } = context
+  const { syscall = 'sendmsg', when, platform = process.platform, address, port } = owned(context)
   const detail = `${field} is not supported on ${platform}${when === undefined ? '' : ` ${when}`}`
   return hideFrame(new SocketError({ code: 'ENOTSUP', syscall, address, port, detail }), notSupported)
 }

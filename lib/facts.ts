@@ -4,6 +4,9 @@ import { Option, report, type Endpoint } from './binding'
 import type { SendContext } from './encode'
 import { receiveSlots } from './slots'
 
+/** What a kernel says of a socket's addresses and options. */
+export type Told = Pick<SocketFacts, 'family' | 'raw' | 'ipv6Only' | 'peer' | 'local' | 'trafficClass'>
+
 /** What is told of a socket, and not by its kernel. */
 interface Given {
   readonly borrowed: boolean
@@ -28,8 +31,9 @@ export class SocketFacts implements SendContext {
   readonly ignoreUnsupported: boolean
   readonly sendBlockList: BlockList | undefined
 
-  constructor(endpoint: Endpoint, { borrowed, sendTime, ignoreUnsupported, sendBlockList }: Given) {
-    const told = whatIsTold(endpoint)
+  /** `told`: of a socket that is not open yet. */
+  constructor(endpoint: Endpoint, given: Given, told = whatIsTold(endpoint)) {
+    const { borrowed, sendTime, ignoreUnsupported, sendBlockList } = given
     this.family = told.family
     this.raw = told.raw
     this.ipv6Only = told.ipv6Only
@@ -48,10 +52,7 @@ export class SocketFacts implements SendContext {
   }
 }
 
-/** What the kernel says of a socket's addresses and options. */
-function whatIsTold(
-  endpoint: Endpoint,
-): Pick<SocketFacts, 'family' | 'raw' | 'ipv6Only' | 'peer' | 'local' | 'trafficClass'> {
+function whatIsTold(endpoint: Endpoint): Told {
   const family = endpoint.family() === 6 ? 6 : 4
   const option = (number: number): number => {
     const value = endpoint.getOption(number)

@@ -11,7 +11,7 @@ import type {
   ReceiveRoom,
   WaitOptions,
 } from './types'
-import { checkManyRoom, checkObject, checkRoom } from './validate'
+import { checkManyRoom, checkObject, checkRoom, NO_OPTIONS } from './validate'
 
 /** What can send: a socket of ours, a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
 export type SendingSocket = Socket | DgramSocket | number
@@ -97,7 +97,7 @@ export function trySendmmsg(socket: SendingSocket, messages: readonly OutgoingMe
  * AbortError
  * @see recvmsg(2); https://learn.microsoft.com/windows/win32/api/mswsock/nc-mswsock-lpfn_wsarecvmsg
  */
-export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): Promise<Message> {
+export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = NO_OPTIONS): Promise<Message> {
   return attempt(async () => {
     if (isOurs(socket)) return socket.recvmsg(options)
     checkObject(options, 'options')
@@ -107,14 +107,14 @@ export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = {}): 
 }
 
 /** One immediate attempt: the message, or null when there is none. @throws as `recvmsg` rejects */
-export function tryRecvmsg(socket: ReceivingSocket, options: ReceiveRoom = {}): Message | null {
+export function tryRecvmsg(socket: ReceivingSocket, options: ReceiveRoom = NO_OPTIONS): Message | null {
   if (isOurs(socket)) return socket.tryRecvmsg(options)
   checkObject(options, 'options')
   return borrowForReceiving(socket).tryReceive(checkRoom(options, 1))[0] ?? null
 }
 
 /** Receives what is there, at most `options.count` messages; waits until there is one. @throws as `recvmsg` */
-export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = {}): Promise<Message[]> {
+export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = NO_OPTIONS): Promise<Message[]> {
   return attempt(() => {
     if (isOurs(socket)) return socket.recvmmsg(options)
     checkObject(options, 'options')
@@ -123,7 +123,7 @@ export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = 
 }
 
 /** One immediate attempt: what is there, at most `options.count` messages. @throws as `recvmsg` rejects */
-export function tryRecvmmsg(socket: ReceivingSocket, options: ReceiveManyRoom = {}): Message[] {
+export function tryRecvmmsg(socket: ReceivingSocket, options: ReceiveManyRoom = NO_OPTIONS): Message[] {
   if (isOurs(socket)) return socket.tryRecvmmsg(options)
   checkObject(options, 'options')
   return borrowForReceiving(socket).tryReceive(checkManyRoom(options))

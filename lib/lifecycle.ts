@@ -1,11 +1,11 @@
 import cluster from 'node:cluster'
 import type { EventEmitter } from 'node:events'
-import { bytesOf, parseAddress, textOf, tryParseAddress, type ParsedAddress } from './address'
+import { bytesOf, parseAddress, textOf, type ParsedAddress } from './address'
 import { Option, type Endpoint } from './binding'
 import { isBlocked } from './block-list'
 import type { Delivery } from './delivery'
 import type { BindArguments, ConnectArguments } from './dgram-arguments'
-import { adoptDescriptor } from './endpoint-options'
+import { adoptDescriptor, coalesces, openEndpoint } from './endpoint-options'
 import {
   alreadyBound,
   featureUnavailable,
@@ -21,7 +21,7 @@ import {
   type ErrorPlace,
 } from './errors'
 import { slotAddress, type SocketFacts } from './facts'
-import { resolve } from './resolve'
+import { literal, resolve } from './resolve'
 import { canWait, type Transport } from './transport'
 import type { SocketOptions } from './types'
 
@@ -34,19 +34,50 @@ const noop = (): void => undefined
 export const invalidAddress = (syscall: string, address: string | undefined, port: number): SocketError =>
   new SocketError({ code: 'EINVAL', syscall, address, port })
 
+/** A call that waits until the socket is bound. */
+export interface WhenBound {
+  goOn(): void
+  /** bind() has failed. */
+  failed(error: Error): void
+  /** The socket was closed by a call that waited before this one. */
+  closed(): void
+}
+
+/** Runs code that is not ours, or calls some: what it throws is an uncaught exception, and keeps nobody else from going on. */
+function apart(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}
+
+/** What opening a socket fails with is what bind(2) fails with, as in dgram. */
+function asBind(error: Error, place: ErrorPlace): Error {
+  if (!(error instanceof SocketError) || error.syscall !== 'socket') return error
+  const { code, nativeCode, nativeName } = error
+  return new SocketError({ code, nativeCode, nativeName, syscall: 'bind', ...place })
+}
+
 /**
- * From unbound to closed, with dgram's events in dgram's order. An address is bound to at once, a name after its look-up;
+ * From unbound to closed, with dgram's events in dgram's order. A descriptor is opened when one is needed first. An address is bound to at once, a name after its look-up;
  * `'listening'` comes a tick later, and what dgram's own methods were asked for meanwhile waits for it.
  */
 export class Lifecycle {
   closed = false
+  opened = false
+  /** Whether the kernel coalesces; before the socket is open, whether the tables say so. */
+  coalescing: boolean
   private bindState: 'unbound' | 'binding' | 'bound' = 'unbound'
   private connectState: 'disconnected' | 'connecting' | 'connected' = 'disconnected'
   /** It has an address, and receives; `'listening'` may be still to come. */
   private receives = false
-  /** What was asked for before the socket was bound, and waits for that. */
-  private waiting: (() => void)[] | undefined
-  private closesWhenBound = false
+  private waiting: WhenBound[] | undefined
+  /** Calls of connect(), and the one whose 'connect' is emitted. */
+  private attempts = 0
+  private announced = 0
   private releaseSignal: () => void = noop
 
   constructor(
@@ -55,7 +86,10 @@ export class Lifecycle {
     private readonly facts: SocketFacts,
     private readonly options: SocketOptions,
     private readonly delivery: Delivery,
-  ) {}
+  ) {
+    this.coalescing = coalesces(options)
+    transport.asleep = true
+  }
 
   get connected(): boolean {
     return this.connectState === 'connected'
@@ -75,6 +109,13 @@ export class Lifecycle {
   }
 
   // --- bind -------------------------------------------------------------------------------------
+
+  /** Opens a descriptor, unless there is one. @throws SocketError socket, setsockopt; ENOTSUP */
+  open(): void {
+    if (this.opened) return
+    this.coalescing = openEndpoint(this.endpoint, this.options)
+    this.opened = true
+  }
 
   checkUnbound(): void {
     this.checkRunning()
@@ -97,14 +138,14 @@ export class Lifecycle {
         this.listens()
         return
       }
-      this.bindFailed()
+      this.bindFailed(failure)
       if (callback !== undefined) socket.removeListener('listening', callback)
       socket.emit('error', failure)
     }
     this.bindState = 'binding'
-    const literal = this.options.lookup === undefined ? tryParseAddress(host) : undefined
-    if (literal !== undefined) {
-      process.nextTick(finish, this.bindTo(literal, host, port, exclusive))
+    const known = literal(host, this.options.lookup)
+    if (known !== undefined) {
+      process.nextTick(finish, this.bindTo(known, host, port, exclusive))
       return
     }
     resolve(host, this.facts.family, this.options.lookup, (error, text, parsed) => {
@@ -115,7 +156,10 @@ export class Lifecycle {
   }
 
   bindSync(address: string, port: number): void {
-    const failure = this.bindTo(parseAddress(address)!, address, port, true)
+    const parsed = parseAddress(address)
+    // A scope can name an interface that is not there.
+    const failure =
+      parsed === undefined ? invalidAddress('bind', address, port) : this.bindTo(parsed, address, port, true)
     if (failure !== null) throw failure
     this.bindState = 'bound'
     process.nextTick(() => {
@@ -132,13 +176,16 @@ export class Lifecycle {
   }
 
   /** At once if the socket is bound; it is bound to the wildcard if it is not. */
-  whenBound(goOn: () => void): void {
+  whenBound(call: WhenBound): void {
+    if (this.bindState === 'bound') {
+      call.goOn()
+      return
+    }
+    ;(this.waiting ??= []).push(call)
+    // A look-up that answers at once can end it before this returns.
     if (this.bindState === 'unbound') {
       this.bind({ port: 0, address: undefined, fd: undefined, exclusive: true, callback: undefined })
     }
-    if (this.bindState === 'bound') goOn()
-    else if (this.bindState === 'binding') (this.waiting ??= []).push(goOn)
-    else if (this.connectState === 'connecting') this.connectState = 'disconnected' // bind() has failed at once
   }
 
   get wildcard(): string {
@@ -163,8 +210,15 @@ export class Lifecycle {
     const { endpoint } = this
     const place = { address: text, port }
     if (!this.reaches(address)) return invalidAddress('bind', text, port)
-    const failure = this.prepareToShare(place)
-    if (failure !== null) return failure
+    try {
+      this.open()
+      this.prepareToShare(place)
+      // Before it is bound: a socket that cannot be watched is not bound, and can be tried again.
+      if (!canWait && this.hears) throw featureUnavailable('waiting for a socket')
+      this.transport.makeWatcher()
+    } catch (error) {
+      return asBind(error as Error, place)
+    }
     const status = endpoint.bind(address.family, bytesOf(address), this.facts.raw ? 0 : port, address.scope)
     if (status !== 0) {
       const error = fromNative(status, 'bind', place)
@@ -175,23 +229,32 @@ export class Lifecycle {
     return null
   }
 
-  private prepareToShare(place: ErrorPlace): Error | null {
-    const { endpoint } = this
-    const { reuseAddr, reusePort } = this.options
-    if (reuseAddr) endpoint.setOption(Option.reuseAddress, 1)
-    const status = reusePort ? endpoint.setOption(Option.reusePort, 1) : 0
-    if (status === 0) return null
-    const error = fromNative(status, 'bind', place)
-    return error.code === 'ENOPROTOOPT' ? notSupported('reusePort', { syscall: 'bind', ...place }) : error
+  private prepareToShare(place: ErrorPlace): void {
+    const { endpoint, options } = this
+    const shared = [
+      ['reuseAddr', Option.reuseAddress],
+      ['reusePort', Option.reusePort],
+    ] as const
+    for (const [name, option] of shared) {
+      const status = options[name] ? endpoint.setOption(option, 1) : 0
+      if (status === 0) continue
+      const error = fromNative(status, 'bind', place)
+      throw error.code === 'ENOPROTOOPT' ? notSupported(name, { syscall: 'bind', ...place }) : error
+    }
+  }
+
+  /** Whether somebody listens for messages. */
+  private get hears(): boolean {
+    return this.socket.listenerCount('message') + this.socket.listenerCount('messages') > 0
   }
 
   private startToReceive(): void {
     this.receives = true
+    this.transport.asleep = false
     this.facts.local = this.localAddress()
     if (this.options.pull !== true) this.delivery.start()
-    const listeners = this.socket.listenerCount('message') + this.socket.listenerCount('messages')
     // Where nothing can wait, the immediate functions still work on a socket that nobody listens to.
-    if (canWait || listeners > 0) this.transport.watch()
+    if (canWait) this.transport.watch()
   }
 
   /** Takes over a descriptor that somebody else opened. */
@@ -200,7 +263,8 @@ export class Lifecycle {
       throw invalidArgValue('options.fd', descriptor, `needs options.exclusive: ${NOT_SHARED}`)
     }
     if (!canWait) throw featureUnavailable('bind({ fd })')
-    adoptDescriptor(this.endpoint, descriptor, this.options)
+    this.coalescing = adoptDescriptor(this.endpoint, descriptor, this.options)
+    this.opened = true
     this.facts.update(this.endpoint)
     if (this.facts.peer !== undefined) this.connectState = 'connected'
     this.startToReceive()
@@ -214,18 +278,26 @@ export class Lifecycle {
     } finally {
       const { waiting } = this
       this.waiting = undefined
-      for (const goOn of waiting ?? []) {
-        if (!this.closed) goOn()
+      for (const call of waiting ?? []) {
+        apart(() => {
+          if (this.closed) call.closed()
+          else call.goOn()
+        })
       }
     }
   }
 
-  /** What waited for it is given up, as dgram does. */
-  private bindFailed(): void {
+  /** What waited for it fails with it. */
+  private bindFailed(failure: Error): void {
     this.bindState = 'unbound'
+    const { waiting } = this
     this.waiting = undefined
-    if (this.connectState === 'connecting') this.connectState = 'disconnected'
-    if (this.closesWhenBound) this.close()
+    for (const call of waiting ?? []) {
+      apart(() => {
+        call.failed(failure)
+      })
+    }
+    this.transport.failReceivers(() => failure)
   }
 
   // --- connect ----------------------------------------------------------------------------------
@@ -236,18 +308,29 @@ export class Lifecycle {
 
   connect(given: ConnectArguments): void {
     this.connectState = 'connecting'
-    this.whenBound(() => {
-      this.lookUpAndConnect(given)
+    this.whenBound({
+      goOn: () => {
+        this.lookUpAndConnect(given)
+      },
+      failed: (error) => {
+        this.connectState = 'disconnected'
+        if (given.callback !== undefined) process.nextTick(given.callback, error)
+      },
+      closed: noop, // as in dgram
     })
   }
 
   connectSync(address: string, port: number): void {
     if (this.bindState === 'binding') throw alreadyBound()
+    const parsed = parseAddress(address)
+    // A scope can name an interface that is not there.
+    if (parsed === undefined) throw invalidAddress('connect', address, port)
     if (this.bindState === 'unbound') this.bindSync(this.wildcard, 0)
-    const failure = this.connectTo(parseAddress(address)!, address, { address, port })
+    const failure = this.connectTo(parsed, address, { address, port })
     if (failure !== null) throw failure
+    const attempt = ++this.attempts
     process.nextTick(() => {
-      if (!this.closed) this.socket.emit('connect')
+      if (!this.closed) this.announce(attempt)
     })
   }
 
@@ -259,9 +342,33 @@ export class Lifecycle {
     this.facts.local = this.localAddress()
   }
 
+  private announce(attempt: number): void {
+    this.announced = attempt
+    this.socket.emit('connect')
+  }
+
+  /** Adds a listener for the 'connect' of this attempt alone; an earlier one can still be announced. Returns what removes it. */
+  private onConnect(attempt: number, callback: () => void): () => void {
+    const { socket } = this
+    const listener = Object.assign(
+      () => {
+        if (this.announced !== attempt) return
+        socket.removeListener('connect', listener)
+        callback.call(socket)
+      },
+      // As once() has it: removeListener() knows it by the callback.
+      { listener: callback },
+    )
+    socket.on('connect', listener)
+    return () => {
+      socket.removeListener('connect', listener)
+    }
+  }
+
   private lookUpAndConnect({ port, address, callback }: ConnectArguments): void {
     const { socket } = this
-    if (callback !== undefined) socket.once('connect', callback)
+    const attempt = ++this.attempts
+    const remove = callback && this.onConnect(attempt, callback)
     const place = { address, port }
     resolve(address ?? this.loopback, this.facts.family, this.options.lookup, (error, text, parsed) => {
       if (this.closed) return
@@ -269,7 +376,7 @@ export class Lifecycle {
       const failure = found ?? this.connectTo(parsed!, text, place)
       process.nextTick(() => {
         if (failure === null) {
-          socket.emit('connect')
+          this.announce(attempt)
           return
         }
         this.connectState = 'disconnected'
@@ -277,7 +384,7 @@ export class Lifecycle {
           socket.emit('error', failure)
           return
         }
-        socket.removeListener('connect', callback)
+        remove?.()
         callback(failure)
       })
     })
@@ -306,10 +413,10 @@ export class Lifecycle {
 
   close(): void {
     if (this.waiting !== undefined) {
-      this.closesWhenBound = true
-      this.waiting.push(() => {
-        this.close()
-      })
+      const close = (): void => {
+        if (!this.closed) this.close()
+      }
+      this.waiting.push({ goOn: close, failed: close, closed: noop })
       return
     }
     this.checkRunning()
@@ -317,7 +424,7 @@ export class Lifecycle {
     this.delivery.stop()
     this.transport.close()
     process.nextTick(() => this.socket.emit('close'))
-    this.releaseSignal()
+    apart(this.releaseSignal)
   }
 
   closeOn(signal: AbortSignal): void {

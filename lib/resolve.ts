@@ -1,5 +1,5 @@
-import { lookup as systemLookup } from 'node:dns'
-import { parseAddress, type ParsedAddress } from './address'
+import dns from 'node:dns'
+import { parseAddress, tryParseAddress, type ParsedAddress } from './address'
 import type { LookupFunction } from './types'
 
 /** No error and nothing parsed: what was found is no address. */
@@ -17,15 +17,24 @@ function parse(text: string): ParsedAddress | Error | undefined {
   }
 }
 
+const { lookup: nodeLookup } = dns
+
+/** Whether a `lookup` is to be asked for addresses, too: the program's own, or one in place of dns.lookup. */
+const isReplaced = (lookup: LookupFunction | undefined): boolean => lookup !== undefined || dns.lookup !== nodeLookup
+
+/** The address that a text stands for, unless a `lookup` is to be asked. */
+export const literal = (host: string, lookup: LookupFunction | undefined): ParsedAddress | undefined =>
+  isReplaced(lookup) ? undefined : tryParseAddress(host)
+
 /**
  * Calls back once with the address that dgram's own forms of bind, connect and send mean; at once only if a `lookup` of the
  * user's does. That is asked for addresses, too, as dgram does.
  */
 export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | undefined, callback: Resolved): void {
-  const literal = lookup === undefined ? parse(host) : undefined
-  if (literal !== undefined) {
-    const failed = literal instanceof Error
-    process.nextTick(callback, failed ? literal : null, host, failed ? undefined : literal)
+  const known = isReplaced(lookup) ? undefined : parse(host)
+  if (known !== undefined) {
+    const failed = known instanceof Error
+    process.nextTick(callback, failed ? known : null, host, failed ? undefined : known)
     return
   }
   let answered = false
@@ -35,14 +44,15 @@ export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | un
     callback(error, address, parsed)
   }
   try {
-    ;((lookup ?? systemLookup) as Lookup)(host, family, (error, address) => {
+    ;((lookup ?? dns.lookup) as Lookup)(host, family, (error, address: unknown) => {
       if (error) {
-        answer(error, address, undefined)
+        answer(error, host, undefined)
         return
       }
+      const text = typeof address === 'string' ? address : host
       const found = typeof address === 'string' ? parse(address) : undefined
-      if (found instanceof Error) answer(found, address, undefined)
-      else answer(null, address, found)
+      if (found instanceof Error) answer(found, text, undefined)
+      else answer(null, text, found)
     })
   } catch (error) {
     // What the callback threw is not the look-up's.

@@ -33,10 +33,13 @@ const OPTION_NAMES = [
   'unsupported',
 ] as const satisfies readonly (keyof SocketOptions)[]
 
-/** Each option is read once; it can be inherited, as with dgram. */
+/** Each option is read once; it can be inherited, as with dgram. A type alone inherits nothing. */
 function readOptions(given: SocketType | SocketOptions): SocketOptions {
-  if (typeof given === 'string') return { type: given }
-  return Object.fromEntries(OPTION_NAMES.map((name) => [name, given[name]])) as unknown as SocketOptions
+  const read = (name: keyof SocketOptions): unknown => {
+    if (typeof given !== 'string') return given[name]
+    return name === 'type' ? given : undefined
+  }
+  return Object.fromEntries(OPTION_NAMES.map((name) => [name, read(name)])) as unknown as SocketOptions
 }
 
 /** Of any realm, and where Node has it by its own check, which knows lists of other threads. */

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { types } from 'node:util'
-import { Option, report } from './binding'
+import { binding, Option, report, type Endpoint } from './binding'
 import type { DatagramError } from './datagram-error'
 import { Delivery } from './delivery'
 import {
@@ -16,13 +16,22 @@ import {
   type SendData,
 } from './dgram-arguments'
 import { DgramSend } from './dgram-send'
-import { coalesces, openEndpoint, setOption, styleOf } from './endpoint-options'
-import { bufferSizeError, fromNative, invalidArgType, invalidState, notSupported, SocketError } from './errors'
+import { checkSupported, knowsSegmentation, setOption, styleOf } from './endpoint-options'
+import {
+  bufferSizeError,
+  canceled,
+  fromNative,
+  invalidArgType,
+  invalidState,
+  notSupported,
+  SocketError,
+} from './errors'
 import { SocketFacts } from './facts'
 import { Lifecycle } from './lifecycle'
-import { changeMembership, changeSourceMembership, setMulticastInterface } from './multicast'
+import { MessageIterator } from './message-iterator'
+import { changeMembership, changeSourceMembership, setMulticastInterface, type GroupMember } from './multicast'
 import { receiveSlots } from './slots'
-import { checkOptions } from './socket-options'
+import { checkOptions, TYPES } from './socket-options'
 import { fieldSupport } from './support'
 import { Transport } from './transport'
 import type {
@@ -39,7 +48,7 @@ import type {
   SocketType,
   WaitOptions,
 } from './types'
-import { checkBoolean, checkManyRoom, checkObject, checkRoom, checkString } from './validate'
+import { checkBoolean, checkManyRoom, checkObject, checkRoom, checkString, NO_OPTIONS } from './validate'
 
 /** Options of `bind`, as dgram has them. */
 export interface BindOptions {
@@ -101,14 +110,24 @@ export class Socket extends EventEmitter<SocketEvents> {
     this.type = checked.type
     this.options = checked
     if (checked.pull === true && typeof listener === 'function') throw noListeners()
-    const endpoint = openEndpoint(checked)
-    this.facts = new SocketFacts(endpoint, {
+    checkSupported(checked)
+    // Not open before a call needs it.
+    const endpoint = new binding.Endpoint()
+    const { family, raw } = TYPES[checked.type]
+    const given = {
       borrowed: false,
       sendTime: Boolean(checked.sendTime),
       ignoreUnsupported: checked.unsupported === 'ignore',
       sendBlockList: checked.sendBlockList ?? undefined,
+    }
+    this.facts = new SocketFacts(endpoint, given, {
+      family,
+      raw,
+      ipv6Only: checked.ipv6Only === true,
+      peer: undefined,
+      local: undefined,
+      trafficClass: { 4: 0, 6: 0 },
     })
-    this.facts.local = undefined
     const transport = new Transport(
       endpoint,
       this.facts,
@@ -138,8 +157,8 @@ export class Socket extends EventEmitter<SocketEvents> {
   /**
    * Binds to an address and port, and starts to receive. Emits `'listening'`.
    *
-   * With `fd` the socket takes over a descriptor that somebody else opened, and closes it at its end. In a cluster worker
-   * every socket binds on its own; `reusePort` lets several share a port.
+   * With `fd` the socket takes over a descriptor that somebody else opened, and closes it at its end; when it is refused the
+   * descriptor stays as it was. In a cluster worker every socket binds on its own; `reusePort` lets several share a port.
    * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_FD_TYPE; what the system refuses is an `'error'`
    * event
    */
@@ -160,7 +179,7 @@ export class Socket extends EventEmitter<SocketEvents> {
    * @returns the bound address
    * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE for a name; SocketError of bind(2)
    */
-  bindSync(options: { port?: number; address?: string } = {}): AddressInfo {
+  bindSync(options: { port?: number; address?: string } = NO_OPTIONS): AddressInfo {
     this.life.checkRunning()
     checkObject(options, 'options')
     this.life.checkUnbound()
@@ -179,8 +198,8 @@ export class Socket extends EventEmitter<SocketEvents> {
   connect(port: number, callback: (error?: Error) => void): void
   connect(...args: unknown[]): void {
     const given = parseConnectArguments(args)
-    this.life.checkDisconnected()
     this.life.checkRunning()
+    this.life.checkDisconnected()
     this.life.connect(given)
   }
 
@@ -232,10 +251,9 @@ export class Socket extends EventEmitter<SocketEvents> {
 
   // --- names and options ------------------------------------------------------------------------
 
-  /** The bound address. @throws ERR_SOCKET_DGRAM_NOT_RUNNING; SocketError getsockname */
+  /** The bound address. @throws ERR_SOCKET_DGRAM_NOT_RUNNING; SocketError socket, getsockname */
   address(): AddressInfo {
-    this.checkRunning()
-    return this.ask('getsockname', this[transportOf].endpoint.localAddress())
+    return this.ask('getsockname', this.opened().localAddress())
   }
 
   /** The connected peer. @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
@@ -292,8 +310,7 @@ export class Socket extends EventEmitter<SocketEvents> {
    * @throws SocketError EINVAL, EADDRNOTAVAIL
    */
   setMulticastInterface(interfaceAddress: string): void {
-    this.checkRunning()
-    setMulticastInterface(this[transportOf].endpoint, interfaceAddress)
+    setMulticastInterface(this.groupMember(), interfaceAddress)
   }
 
   /**
@@ -302,35 +319,30 @@ export class Socket extends EventEmitter<SocketEvents> {
    * @throws SocketError EINVAL, EADDRINUSE (already joined), ENODEV
    */
   addMembership(multicastAddress: string, multicastInterface?: string): void {
-    this.checkRunning()
-    changeMembership(this[transportOf].endpoint, 'addMembership', multicastAddress, multicastInterface)
+    changeMembership(this.groupMember(), 'addMembership', multicastAddress, multicastInterface)
   }
 
   /** Leaves a multicast group. @throws SocketError EADDRNOTAVAIL (not joined) */
   dropMembership(multicastAddress: string, multicastInterface?: string): void {
-    this.checkRunning()
-    changeMembership(this[transportOf].endpoint, 'dropMembership', multicastAddress, multicastInterface)
+    changeMembership(this.groupMember(), 'dropMembership', multicastAddress, multicastInterface)
   }
 
   /** Joins a multicast group for what one source sends to it (RFC 4607). */
   addSourceSpecificMembership(sourceAddress: string, groupAddress: string, multicastInterface?: string): void {
-    this.checkRunning()
-    const { endpoint } = this[transportOf]
-    changeSourceMembership(endpoint, 'addSourceSpecificMembership', sourceAddress, groupAddress, multicastInterface)
+    const member = this.groupMember()
+    changeSourceMembership(member, 'addSourceSpecificMembership', sourceAddress, groupAddress, multicastInterface)
   }
 
   /** Leaves a group joined for one source. */
   dropSourceSpecificMembership(sourceAddress: string, groupAddress: string, multicastInterface?: string): void {
-    this.checkRunning()
-    const { endpoint } = this[transportOf]
-    changeSourceMembership(endpoint, 'dropSourceSpecificMembership', sourceAddress, groupAddress, multicastInterface)
+    const member = this.groupMember()
+    changeSourceMembership(member, 'dropSourceSpecificMembership', sourceAddress, groupAddress, multicastInterface)
   }
 
   /** Never fragment what this socket sends; false: let it be fragmented. @throws ENOTSUP where there is no such option */
   setDontFragment(on: boolean): void {
     checkBoolean(on, 'on')
-    this.checkRunning()
-    setOption(this[transportOf].endpoint, Option.dontFragment, on ? 1 : 0, 'dontFragment', this.options)
+    setOption(this.opened(), Option.dontFragment, on ? 1 : 0, 'dontFragment', this.options)
   }
 
   /**
@@ -361,9 +373,10 @@ export class Socket extends EventEmitter<SocketEvents> {
 
   /** What is offloaded to the kernel now. Segmentation ends when it failed on this socket's path. */
   get offload(): Offload {
+    const { closed, opened, coalescing } = this.life
     return {
-      segmentation: !this.life.closed && fieldSupport().segmentation && this[transportOf].endpoint.segmentation() === 1,
-      coalescing: !this.life.closed && coalesces(this.options),
+      segmentation: !closed && (opened ? this.segments() : knowsSegmentation(this.options)),
+      coalescing: !closed && coalescing,
     }
   }
 
@@ -389,8 +402,17 @@ export class Socket extends EventEmitter<SocketEvents> {
     }
     const given = parseSendArguments(args, this.life.connected)
     this.checkRunning()
-    this.life.whenBound(() => {
-      this.forms.send(given)
+    const { callback } = given
+    this.life.whenBound({
+      goOn: () => {
+        this.forms.send(given)
+      },
+      failed: (error) => {
+        if (callback !== undefined) process.nextTick(callback, error)
+      },
+      closed: () => {
+        if (callback !== undefined) process.nextTick(callback, canceled('send'))
+      },
     })
   }
 
@@ -426,7 +448,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   // --- receiving --------------------------------------------------------------------------------
 
   /** See the function `recvmsg`. */
-  async recvmsg(options: ReceiveOptions = {}): Promise<Message> {
+  async recvmsg(options: ReceiveOptions = NO_OPTIONS): Promise<Message> {
     checkObject(options, 'options')
     const room = checkRoom(options, 1)
     this[checkPull]()
@@ -435,7 +457,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   }
 
   /** See the function `tryRecvmsg`. */
-  tryRecvmsg(options: ReceiveRoom = {}): Message | null {
+  tryRecvmsg(options: ReceiveRoom = NO_OPTIONS): Message | null {
     checkObject(options, 'options')
     const room = checkRoom(options, 1)
     this[checkPull]()
@@ -443,7 +465,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   }
 
   /** See the function `recvmmsg`. */
-  async recvmmsg(options: ReceiveManyOptions = {}): Promise<Message[]> {
+  async recvmmsg(options: ReceiveManyOptions = NO_OPTIONS): Promise<Message[]> {
     checkObject(options, 'options')
     const room = checkManyRoom(options)
     this[checkPull]()
@@ -451,23 +473,31 @@ export class Socket extends EventEmitter<SocketEvents> {
   }
 
   /** See the function `tryRecvmmsg`. */
-  tryRecvmmsg(options: ReceiveManyRoom = {}): Message[] {
+  tryRecvmmsg(options: ReceiveManyRoom = NO_OPTIONS): Message[] {
     checkObject(options, 'options')
     const room = checkManyRoom(options)
     this[checkPull]()
     return this[transportOf].tryReceive(room)
   }
 
-  /** Pulls message after message until the socket is closed; leaving the loop closes it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    this[checkPull]()
-    try {
-      while (!this.life.closed) yield await this.recvmsg()
-    } catch (error) {
-      if (!(this.life.closed && error instanceof SocketError && error.code === 'ECANCELED')) throw error
-    } finally {
-      if (!this.life.closed) this.close()
-    }
+  /**
+   * Pulls message after message until the socket is closed; leaving the loop closes it. `return()` does so at once, also while
+   * `next()` waits, which is done then.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
+    const { life } = this
+    return new MessageIterator({
+      get closed() {
+        return life.closed
+      },
+      check: () => {
+        this[checkPull]()
+      },
+      receive: () => this.recvmsg(),
+      close: () => {
+        this.close()
+      },
+    })
   }
 
   // Listeners and pulling exclude each other.
@@ -506,6 +536,22 @@ export class Socket extends EventEmitter<SocketEvents> {
     this.life.checkRunning()
   }
 
+  /** The endpoint, for a call that needs a descriptor. @throws ERR_SOCKET_DGRAM_NOT_RUNNING; SocketError socket, setsockopt */
+  private opened(): Endpoint {
+    this.checkRunning()
+    this.life.open()
+    return this[transportOf].endpoint
+  }
+
+  private groupMember(): GroupMember {
+    this.checkRunning()
+    return { family: this.facts.family, open: () => this.opened() }
+  }
+
+  private segments(): boolean {
+    return fieldSupport().segmentation && this[transportOf].endpoint.segmentation() === 1
+  }
+
   private checkListener(event: string | symbol): void {
     if (this.options.pull === true && (event === 'message' || event === 'messages')) {
       throw noListeners()
@@ -524,8 +570,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   }
 
   private getBufferSize(option: number): number {
-    this.checkRunning()
-    const value = this[transportOf].endpoint.getOption(option)
+    const value = this.opened().getOption(option)
     if (report.status() !== 0) throw bufferSize(option, fromNative(report.status(), 'getsockopt'))
     return value
   }
@@ -534,13 +579,12 @@ export class Socket extends EventEmitter<SocketEvents> {
     this.checkRunning()
     if (size === 0) return
     if (size > MOST_BUFFER) throw bufferSize(option, new SocketError({ code: 'EINVAL', syscall: 'setsockopt' }))
-    const status = this[transportOf].endpoint.setOption(option, size)
+    const status = this.opened().setOption(option, size)
     if (status !== 0) throw bufferSize(option, fromNative(status, 'setsockopt'))
   }
 
   private setNative(option: number, value: number, syscall: string): void {
-    this.checkRunning()
-    const status = this[transportOf].endpoint.setOption(option, value)
+    const status = this.opened().setOption(option, value)
     if (status !== 0) throw fromNative(status, syscall)
   }
 
@@ -562,13 +606,22 @@ export class Socket extends EventEmitter<SocketEvents> {
       this[transportOf].send(message, told ?? noop)
       return
     }
-    this.life.whenBound(() => {
-      try {
-        this[transportOf].send(message, told ?? noop)
-      } catch (error) {
-        if (told === undefined) this.emit('error', error as Error)
-        else told(error as Error, 0)
-      }
+    const fail = (error: Error): void => {
+      if (told !== undefined) process.nextTick(told, error, 0)
+    }
+    this.life.whenBound({
+      goOn: () => {
+        try {
+          this[transportOf].send(message, told ?? noop)
+        } catch (error) {
+          if (told === undefined) process.nextTick(() => this.emit('error', error as Error))
+          else fail(error as Error)
+        }
+      },
+      failed: fail,
+      closed: () => {
+        fail(canceled('sendmsg'))
+      },
     })
   }
 }
@@ -593,8 +646,9 @@ const bufferSize = (option: number, { code, errno }: SocketError): Error =>
  * Makes a socket.
  * @param options its type, or options with it
  * @param listener for `'message'`
- * @throws ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE; SocketError of
- * socket(2) (EACCES or EPERM for raw sockets) and setsockopt(2), ENOTSUP for what this kernel does not tell
+ * @throws ERR_SOCKET_BAD_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE; ENOTSUP for an option that
+ * this kernel does not have. What socket(2) and setsockopt(2) refuse (EMFILE, EPERM for raw sockets) comes with the first
+ * call that needs a descriptor: as bind's `'error'` event, or thrown by the call
  */
 export function createSocket(
   options: SocketType | SocketOptions,

@@ -75,6 +75,8 @@ export class Transport implements SendQueueListener {
   onWaiting: ((waits: boolean) => void) | undefined
   /** Called before what the socket is ready for is done. */
   onEvent: (() => void) | undefined
+  /** The socket has nothing to receive from yet: bind() looks up its address. What is to be received waits. */
+  asleep = false
 
   constructor(
     readonly endpoint: Endpoint,
@@ -151,7 +153,7 @@ export class Transport implements SendQueueListener {
   /** Messages that are there now, as many as `room` asks for. */
   tryReceive(room: Room): Message[] {
     if (this.closed) throw notRunning()
-    if (this.receivers.first !== undefined) return []
+    if (this.asleep || this.receivers.first !== undefined) return []
     this.incoming.fill(room, syscallOf(room))
     return this.incoming.take(room)
   }
@@ -222,7 +224,8 @@ export class Transport implements SendQueueListener {
     this.endpoint.setHold(hold ? 1 : 0)
   }
 
-  private failReceivers(error: (syscall: string) => Error): void {
+  /** Rejects what waits to receive. */
+  failReceivers(error: (syscall: string) => Error): void {
     let request: ReceiveRequest | undefined
     while ((request = this.receivers.first) !== undefined) {
       this.takeRequest(request)
@@ -271,9 +274,17 @@ export class Transport implements SendQueueListener {
       (this.facts.borrowed && (this.queue.paused || this.rest !== undefined) ? Readiness.later : 0)
     if (events === this.watched) return
     if (events !== 0 && !canWait) throw featureUnavailable('waiting for a socket')
+    if (this.asleep) return
     const status = this.endpoint.watch(events)
     this.watched = status === 0 ? events : 0
     this.updateHold()
+    if (status !== 0) throw fromEither(status, 'poll')
+  }
+
+  /** Makes what watch() needs, which cannot fail then. @throws SocketError poll */
+  makeWatcher(): void {
+    if (!canWait) return
+    const status = this.endpoint.makeWatcher()
     if (status !== 0) throw fromEither(status, 'poll')
   }
 

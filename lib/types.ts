@@ -28,7 +28,10 @@ export interface SendFlags {
   oob?: boolean | undefined
 }
 
-/** What `sendmsg` sends: a datagram, or a train of them with `segmentSize`, and its control data. */
+/**
+ * What `sendmsg` sends: a datagram, or a train of them with `segmentSize`, and its control data. Each property is read once,
+ * inherited ones too.
+ */
 export interface OutgoingMessage {
   /** The bytes; several views are gathered in order. At most 1024 views and 4 GiB - 1 bytes. */
   data: Uint8Array | readonly Uint8Array[]
@@ -165,7 +168,10 @@ export interface ReceiveManyOptions extends WaitOptions, ReceiveManyRoom {}
 /** UDP as in dgram; raw sockets need a `protocol`, and usually privileges (raw(7)). */
 export type SocketType = 'udp4' | 'udp6' | 'raw4' | 'raw6'
 
-/** Options of `createSocket`, under the names that `dgram.createSocket` has for them where it has them. */
+/**
+ * Options of `createSocket`, under the names that `dgram.createSocket` has for them where it has them. Each is read once,
+ * inherited ones too.
+ */
 export interface SocketOptions {
   /** The kind of socket; `udp6` is dual-stack unless `ipv6Only`. */
   type: SocketType
@@ -173,7 +179,7 @@ export interface SocketOptions {
   reuseAddr?: boolean | undefined
   /** Several sockets share a port, and the kernel spreads what comes over them (SO_REUSEPORT of Linux). */
   reusePort?: boolean | undefined
-  /** No IPv4 on this `udp6` socket (IPV6_V6ONLY). */
+  /** No IPv4 on this `udp6` socket (IPV6_V6ONLY); `raw6` sockets have none anyway. */
   ipv6Only?: boolean | undefined
   /** SO_RCVBUF, in bytes. */
   recvBufferSize?: number | undefined
@@ -194,7 +200,7 @@ export interface SocketOptions {
   pull?: boolean | undefined
   /**
    * Let the kernel coalesce trains of datagrams on receipt (UDP_GRO, UDP_RECV_MAX_COALESCED_SIZE); they are split again
-   * unless `receiveInfo` names `segmentSize`, which implies this option.
+   * unless `receiveInfo` names `segmentSize`, which implies this option. ENOTSUP where the kernel cannot, and on raw sockets.
    */
   coalesce?: boolean | undefined
   /** Tell of what earlier datagrams met on their way, by `'datagramError'`; they fail no later call then (Linux: IP_RECVERR). */
@@ -211,7 +217,7 @@ export interface SocketOptions {
    * comes as `'datagramError'` with the origin `'txtime'`.
    */
   sendTime?: boolean | 'monotonic' | 'tai' | undefined
-  /** What to do with a field that this kernel cannot honour: refuse with ENOTSUP (default) or leave it out. */
+  /** What to do with a field or option that this kernel cannot honour: refuse with ENOTSUP (default) or leave it out. */
   unsupported?: 'error' | 'ignore' | undefined
 }
 
@@ -264,6 +270,6 @@ export interface Capabilities {
 export interface Offload {
   /** Trains are split by the kernel; false after it failed on this socket's path. */
   segmentation: boolean
-  /** Trains are coalesced on receipt. */
+  /** Trains are coalesced on receipt; before the socket is open, what the kernel is expected to do. */
   coalescing: boolean
 }

@@ -39,6 +39,9 @@ export function checkObject(value: unknown, name: string): asserts value is obje
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'Object', value)
 }
 
+/** In place of options that are not given: it inherits nothing. */
+export const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze(Object.create(null) as Record<string, never>)
+
 type Getter<T> = (this: Uint8Array) => T
 
 // What a view really is: a subclass can say otherwise.
@@ -95,7 +98,7 @@ export function readWaitOptions(options: WaitOptions | undefined): WaitOptions |
   checkObject(options, 'options')
   const { signal, timeout } = options
   if (timeout !== undefined) checkInteger(timeout, 'options.timeout', 0, 0x7fffffff)
-  if (signal === undefined) return { timeout }
+  if (signal === undefined) return { signal, timeout }
   checkSignal(signal, 'options.signal')
   if (signal.aborted) throw abortError(signal.reason)
   return { signal, timeout }

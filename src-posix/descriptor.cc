@@ -26,7 +26,9 @@ void WidenSendBuffer(Descriptor descriptor) {
 Status MakeOwn(Descriptor descriptor) {
   const int flags = fcntl(descriptor, F_GETFL);
   if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-  return StatusOf(fcntl(descriptor, F_SETFD, FD_CLOEXEC));
+  const Status status = StatusOf(fcntl(descriptor, F_SETFD, FD_CLOEXEC));
+  if (status != 0) fcntl(descriptor, F_SETFL, flags);
+  return status;
 }
 
 }  // namespace
@@ -67,13 +69,43 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state) {
   return 0;
 }
 
-Status AdoptSocket(Descriptor descriptor, SocketState& state) {
-  Status status = BorrowSocket(descriptor, state);
-  if (status == 0) status = MakeOwn(descriptor);
+Status TakeOver(SocketState& state) {
+  const Status status = MakeOwn(state.descriptor);
   if (status != 0) return status;
   state.owned = true;
-  if (kKernel.least_send_buffer > 0) WidenSendBuffer(descriptor);
+  if (kKernel.least_send_buffer > 0) WidenSendBuffer(state.descriptor);
   return 0;
+}
+
+Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& journal) {
+  FormerOption former = {level, name, 0};
+  const Status status = GetNativeOption(descriptor, level, name, former.value);
+  if (status != 0) return status;
+#ifdef SO_TIMESTAMPNS
+  // The two exclude each other: what turns one on or off turns the other off. Put back last.
+  if (level == SOL_SOCKET && name == SO_TIMESTAMPNS) {
+    FormerOption other = {level, SO_TIMESTAMP, 0};
+    if (GetNativeOption(descriptor, level, other.name, other.value) == 0 && other.value != 0) {
+      journal.push_back(other);
+    }
+  }
+#endif
+  journal.push_back(former);
+  return 0;
+}
+
+void RestoreOption(Descriptor descriptor, const FormerOption& former) {
+  int value = former.value;
+#ifdef __linux__
+  // Linux gives twice of what it was told (socket(7)), and takes no more than the system's most
+  // but by the privileged form.
+  if (former.level == SOL_SOCKET && (former.name == SO_RCVBUF || former.name == SO_SNDBUF)) {
+    value /= 2;
+    const int forced = former.name == SO_RCVBUF ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;
+    if (SetNativeOption(descriptor, SOL_SOCKET, forced, value) == 0) return;
+  }
+#endif
+  SetNativeOption(descriptor, former.level, former.name, value);
 }
 
 Status CloseDescriptor(Descriptor descriptor) { return StatusOf(close(descriptor)); }

@@ -81,19 +81,29 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state) {
   return 0;
 }
 
-Status AdoptSocket(Descriptor descriptor, SocketState& state) {
-  Status status = BorrowSocket(descriptor, state);
+Status TakeOver(SocketState& state) {
   u_long non_blocking = 1;
-  if (status == 0) status = StatusOf(ioctlsocket(descriptor, FIONBIO, &non_blocking));
+  const Status status = StatusOf(ioctlsocket(state.descriptor, FIONBIO, &non_blocking));
   if (status != 0) return status;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): a SOCKET is a HANDLE
-  SetHandleInformation(reinterpret_cast<HANDLE>(descriptor), HANDLE_FLAG_INHERIT, 0);
+  SetHandleInformation(reinterpret_cast<HANDLE>(state.descriptor), HANDLE_FLAG_INHERIT, 0);
   state.owned = true;
   if (state.raw) return 0;
   Address peer;
-  Switch(descriptor, SIO_UDP_CONNRESET, RemoteAddress(state, peer) == 0);
-  Switch(descriptor, SIO_UDP_NETRESET, false);
+  Switch(state.descriptor, SIO_UDP_CONNRESET, RemoteAddress(state, peer) == 0);
+  Switch(state.descriptor, SIO_UDP_NETRESET, false);
   return 0;
+}
+
+Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& journal) {
+  FormerOption former = {level, name, 0};
+  const Status status = GetNativeOption(descriptor, level, name, former.value);
+  if (status == 0) journal.push_back(former);
+  return status;
+}
+
+void RestoreOption(Descriptor descriptor, const FormerOption& former) {
+  SetNativeOption(descriptor, former.level, former.name, former.value);
 }
 
 Status CloseDescriptor(Descriptor descriptor) { return StatusOf(closesocket(descriptor)); }

@@ -74,12 +74,20 @@ Napi::Object ClassOf(Napi::Env env, const ClassBits& bits) {
   return result;
 }
 
+Napi::Object OptionsOf(Napi::Env env) {
+  Napi::Object result = Napi::Object::New(env);
+  Set(result, "IPv4", KnownOptions(kIPv4));
+  Set(result, "IPv6", KnownOptions(kIPv6));
+  return result;
+}
+
 Napi::Object DescribeKernel(Napi::Env env) {
   const Kernel& kernel = ThisKernel();
   Napi::Object result = Napi::Object::New(env);
   result.Set("send", FieldsOf(env, kernel.send));
   result.Set("emulated", FieldsOf(env, kernel.emulated));
   result.Set("receive", FieldsOf(env, kernel.receive_options));
+  result.Set("options", OptionsOf(env));
   Set(result, "sendFlags", kernel.send_flags);
   result.Set("sourceNeedsWildcard", kernel.source_needs_wildcard);
   result.Set("interfaceDiscardsSource", kernel.interface_discards_source);

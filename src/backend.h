@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "control.h"
 #include "platform.h"
@@ -24,6 +25,14 @@ using Status = int32_t;
 
 class ErrorBacklog;
 
+// An option as it was before it was set.
+struct FormerOption {
+  int level;
+  int name;
+  int value;
+};
+using OptionJournal = std::vector<FormerOption>;
+
 struct SocketState {
   Descriptor descriptor = kInvalidDescriptor;
   Family family = kNoFamily;
@@ -33,6 +42,8 @@ struct SocketState {
   // Option::kReceiveErrors is on. Null: it is not.
   std::shared_ptr<ErrorBacklog> errors;
   SocketCalls calls;  // the backend's own
+  // Where options are noted before they are set, so that they can be put back; null: nowhere.
+  OptionJournal* journal = nullptr;
 };
 
 // An address as both sides of the boundary see it: IPv4-mapped addresses are IPv4.
@@ -114,8 +125,9 @@ Status OpenSocket(Family family, bool raw, int protocol, SocketState& state);
 // Describes a descriptor that somebody else owns. Refuses what is not an IPv4 or IPv6 datagram or
 // raw socket.
 Status BorrowSocket(Descriptor descriptor, SocketState& state);
-// As BorrowSocket(), and the descriptor becomes ours: non-blocking, not inherited, owned.
-Status AdoptSocket(Descriptor descriptor, SocketState& state);
+// Makes a borrowed descriptor ours: non-blocking, not inherited, owned. It is as it was when this
+// fails.
+Status TakeOver(SocketState& state);
 Status CloseDescriptor(Descriptor descriptor);
 // Tells sockets apart that had the same descriptor one after the other. 0: it is none, or that
 // can't be told; two zeros are never the same socket.
@@ -131,6 +143,10 @@ Status LocalAddress(const SocketState& state, Address& address);
 Status RemoteAddress(const SocketState& state, Address& address);
 Status GetOption(const SocketState& state, Option option, int& value);
 Status SetOption(SocketState& state, Option option, int value);
+// The options that the tables have for sockets of this family: bit n is for option n.
+uint32_t KnownOptions(Family family);
+// Puts options back, the last one first.
+void RestoreOptions(Descriptor descriptor, const OptionJournal& journal);
 // Joins or leaves a group. `through` is an interface: for IPv4 by its address, for IPv6 by its
 // index (scope); zero: the system's choice. A source of no family: any source.
 Status SetMembership(const SocketState& state, bool join, const Address& group,
@@ -157,8 +173,8 @@ Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea
 // Readiness. Watching a descriptor that somebody else owns needs a second one of our own
 // (libuv refuses to watch a descriptor twice, and the owner may close and reuse its number).
 Status DuplicateForWatching(Descriptor descriptor, Descriptor& duplicate);
-// uv_poll_init_socket, leaving O_NONBLOCK of a borrowed description as it was. Returns libuv's
-// error.
+// uv_poll_init_socket, leaving O_NONBLOCK of somebody else's description as it was. Returns
+// libuv's error.
 int WatchInit(uv_loop_t* loop, uv_poll_t* handle, Descriptor descriptor, bool owned);
 
 // Completion; only where kWaiting is kCompletion.

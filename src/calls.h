@@ -51,6 +51,11 @@ inline Status SetNativeOption(Descriptor descriptor, int level, int option, int 
 // For IdentityOf() where a socket has no number of its own: a hash of its type and its addresses.
 // Sockets of other types or addresses have another one. 0: it is no socket.
 uint64_t FingerprintOf(Descriptor descriptor);
+// Notes what an option is now, and what else setting it changes. Fails where it cannot be read.
+Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& journal);
+
+// Puts one option back.
+void RestoreOption(Descriptor descriptor, const FormerOption& former);
 
 // Whether this kernel has a control message for trains, and sockets of this kind take it.
 bool KnowsSegmentation(bool raw);

@@ -92,6 +92,7 @@ const Endpoint::Method Endpoint::kMethods[] = {
     {"open", &Endpoint::Open},
     {"borrow", &Endpoint::Borrow},
     {"adopt", &Endpoint::Adopt},
+    {"endAdoption", &Endpoint::EndAdoption},
     {"close", &Endpoint::Close},
     {"bind", &Endpoint::Bind},
     {"connect", &Endpoint::Connect},
@@ -110,6 +111,7 @@ const Endpoint::Method Endpoint::kMethods[] = {
     {"receive", &Endpoint::Receive},
     {"pack", &Endpoint::Pack},
     {"receiveErrors", &Endpoint::ReceiveErrors},
+    {"makeWatcher", &Endpoint::MakeWatcher},
     {"watch", &Endpoint::Watch},
     {"setHold", &Endpoint::SetHold},
     {"setContext", &Endpoint::SetContext},
@@ -201,6 +203,7 @@ Napi::Value Endpoint::Open(const Napi::CallbackInfo& info) {
     Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint is open");
     return {};
   }
+  state_ = SocketState();
   const Status status =
       OpenSocket(ReadFamily(info, 0), Unsigned(info, 1) != 0, Signed(info, 2), state_);
   if (status == 0) descriptor_ = state_.descriptor;
@@ -230,7 +233,8 @@ Napi::Value Endpoint::Unchanged(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), now != 0 && now == identity_);
 }
 
-// adopt(descriptor): in place of what is open, which stays when the descriptor is refused.
+// adopt(descriptor): in place of what is open. Options that are set from now on are noted, until
+// endAdoption() decides: what is refused is as it was, and so is what was open.
 Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
   const Descriptor descriptor = ReadDescriptor(info);
@@ -238,27 +242,59 @@ Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
     Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint has this descriptor");
     return {};
   }
+  if (adoption_ != nullptr) {
+    Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint is adopting a descriptor");
+    return {};
+  }
   SocketState adopted;
-  const Status status = AdoptSocket(descriptor, adopted);
+  const Status status = BorrowSocket(descriptor, adopted);
   if (status != 0) return Number(info, status);
   CloseWatcher();
-  const SocketState former = state_;
-  const Descriptor former_descriptor = descriptor_;
+  adoption_ = std::make_unique<Adoption>(Adoption{state_, descriptor_, {}});
   state_ = adopted;
+  state_.owned = true;  // it is watched itself, not by a duplicate
+  state_.journal = &adoption_->journal;
   descriptor_ = descriptor;
-  // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST).
-  const WatchOutcome watched = StartWatching(UV_READABLE);
-  if (watched.failed()) {
-    state_ = former;
-    descriptor_ = former_descriptor;
-    return Outcome(info, watched);
+  // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST). Windows cannot tell,
+  // and changes the socket for good: there it is the last thing to be done.
+  const WatchOutcome watched =
+      kWaiting == Waiting::kReadiness ? NewWatcher() : WatchOutcome{};
+  if (watched.failed()) SettleAdoption(false);
+  return Outcome(info, watched);
+}
+
+// endAdoption(keep): the status of keeping it; when that fails it is put back.
+Napi::Value Endpoint::EndAdoption(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  if (adoption_ == nullptr) {
+    Throw(info.Env(), "ERR_INVALID_STATE", "The endpoint adopts nothing");
+    return {};
   }
-  StopWatching();
-  if (former.owned && former_descriptor != kInvalidDescriptor) CloseDescriptor(former_descriptor);
-  return Number(info, 0);
+  return Outcome(info, SettleAdoption(Unsigned(info, 0) != 0));
+}
+
+WatchOutcome Endpoint::SettleAdoption(bool keep) {
+  const std::unique_ptr<Adoption> adoption = std::move(adoption_);
+  const Descriptor former = adoption->former_descriptor;
+  WatchOutcome outcome;
+  if (keep) {
+    outcome = NewWatcher();
+    if (!outcome.failed()) outcome = {TakeOver(state_)};
+    if (!outcome.failed()) {
+      state_.journal = nullptr;
+      if (adoption->former.owned && former != kInvalidDescriptor) CloseDescriptor(former);
+      return outcome;
+    }
+  }
+  RestoreOptions(descriptor_, adoption->journal);
+  CloseWatcher();
+  state_ = adoption->former;
+  descriptor_ = former;
+  return outcome;
 }
 
 Status Endpoint::Shut() {
+  if (adoption_ != nullptr) SettleAdoption(false);
   CloseWatcher();
   if constexpr (kWaiting == Waiting::kCompletion) {
     for (const auto& [number, operation] : operations_) {
@@ -713,6 +749,12 @@ Napi::Value Endpoint::ReceiveErrors(const Napi::CallbackInfo& info) {
 
 // --- readiness ----------------------------------------------------------------------------------
 
+// makeWatcher(): all that watch() can fail for is done here.
+Napi::Value Endpoint::MakeWatcher(const Napi::CallbackInfo& info) {
+  if (Refuse(info)) return {};
+  return Outcome(info, NewWatcher());
+}
+
 // watch(events): tells dispatch() of UV_READABLE and UV_WRITABLE until watch(0). kLater keeps the
 // duplicate of a descriptor that somebody else owns, and can close, while nothing is watched for.
 Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
@@ -752,34 +794,41 @@ Napi::Value Endpoint::SetContext(const Napi::CallbackInfo& info) {
   return {};
 }
 
-WatchOutcome Endpoint::StartWatching(int events) {
+WatchOutcome Endpoint::NewWatcher() {
   if (descriptor_ == kInvalidDescriptor) return {0, LibuvError{UV_EBADF}};
-  if (watcher_ == nullptr) {
-    auto watcher = std::make_unique<Watcher>();
-    Descriptor descriptor = descriptor_;
-    if (!state_.owned) {
-      const Status status = DuplicateForWatching(descriptor_, watcher->duplicate);
-      if (status != 0) return {status};
-      descriptor = watcher->duplicate;
-    }
-    watcher->handle = static_cast<uv_poll_t*>(std::calloc(1, uv_handle_size(UV_POLL)));
-    const int refused =
-        watcher->handle == nullptr
-            ? UV_ENOMEM
-            : WatchInit(instance_->environment->loop, watcher->handle, descriptor, state_.owned);
-    if (refused != 0) {
-      std::free(watcher->handle);
-      if (!state_.owned) CloseDescriptor(watcher->duplicate);
-      return {0, LibuvError{refused}};
-    }
-    watcher->instance = instance_;
-    watcher->endpoint = this;
-    watcher_ = watcher.release();
-    watcher_->handle->data = watcher_;
-    state_.descriptor = descriptor;
-    instance_->environment->HandleOpened();
-    if (!hold_) uv_unref(reinterpret_cast<uv_handle_t*>(watcher_->handle));
+  if (watcher_ != nullptr) return {};
+  auto watcher = std::make_unique<Watcher>();
+  Descriptor descriptor = descriptor_;
+  if (!state_.owned) {
+    const Status status = DuplicateForWatching(descriptor_, watcher->duplicate);
+    if (status != 0) return {status};
+    descriptor = watcher->duplicate;
   }
+  // What is about to be adopted is still somebody else's.
+  const bool own = state_.owned && state_.journal == nullptr;
+  watcher->handle = static_cast<uv_poll_t*>(std::calloc(1, uv_handle_size(UV_POLL)));
+  const int refused =
+      watcher->handle == nullptr
+          ? UV_ENOMEM
+          : WatchInit(instance_->environment->loop, watcher->handle, descriptor, own);
+  if (refused != 0) {
+    std::free(watcher->handle);
+    if (!state_.owned) CloseDescriptor(watcher->duplicate);
+    return {0, LibuvError{refused}};
+  }
+  watcher->instance = instance_;
+  watcher->endpoint = this;
+  watcher_ = watcher.release();
+  watcher_->handle->data = watcher_;
+  state_.descriptor = descriptor;
+  instance_->environment->HandleOpened();
+  if (!hold_) uv_unref(reinterpret_cast<uv_handle_t*>(watcher_->handle));
+  return {};
+}
+
+WatchOutcome Endpoint::StartWatching(int events) {
+  const WatchOutcome made = NewWatcher();
+  if (made.failed()) return made;
   const int refused = events == 0 ? uv_poll_stop(watcher_->handle)
                                   : uv_poll_start(watcher_->handle, events, OnEvent);
   if (refused != 0) return {0, LibuvError{refused}};

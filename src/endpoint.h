@@ -40,6 +40,13 @@ struct Operation {
   PendingSend* pending;
 };
 
+// A descriptor of somebody else's that is about to become ours.
+struct Adoption {
+  SocketState former;  // what the endpoint had open
+  Descriptor former_descriptor;
+  OptionJournal journal;  // of the adopted one
+};
+
 class Endpoint : public Napi::ObjectWrap<Endpoint> {
  public:
   // watch(): keep the duplicate of a borrowed descriptor while nothing is watched for.
@@ -69,6 +76,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value Open(const Napi::CallbackInfo& info);
   Napi::Value Borrow(const Napi::CallbackInfo& info);
   Napi::Value Adopt(const Napi::CallbackInfo& info);
+  Napi::Value EndAdoption(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
   Napi::Value Bind(const Napi::CallbackInfo& info);
   Napi::Value Connect(const Napi::CallbackInfo& info);
@@ -87,6 +95,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Pack(const Napi::CallbackInfo& info);
   Napi::Value ReceiveErrors(const Napi::CallbackInfo& info);
+  Napi::Value MakeWatcher(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetHold(const Napi::CallbackInfo& info);
   Napi::Value SetContext(const Napi::CallbackInfo& info);
@@ -95,6 +104,9 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value DescriptorNumber(const Napi::CallbackInfo& info);
   Napi::Value Segmentation(const Napi::CallbackInfo& info);
   Napi::Value Unchanged(const Napi::CallbackInfo& info);
+
+  // Keeps the adopted descriptor, or puts it back as it was.
+  WatchOutcome SettleAdoption(bool keep);
 
   // Reads slots and data into the instance's messages; false, with an exception pending, when they
   // are not what they must be.
@@ -105,6 +117,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   void ReportErrors();
   static void OnSettled(void* context, Status status, uint32_t sent);
   static void OnEvent(uv_poll_t* handle, int status, int events);
+  WatchOutcome NewWatcher();
   WatchOutcome StartWatching(int events);
   void StopWatching();
   void CloseWatcher();
@@ -127,6 +140,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Descriptor descriptor_ = kInvalidDescriptor;  // state_'s is a duplicate while we watch one
   uint64_t identity_ = 0;                       // of what was borrowed
   Watcher* watcher_ = nullptr;
+  std::unique_ptr<Adoption> adoption_;  // until it is settled
   std::map<uint32_t, Operation*> operations_;
   Instance::Context context_;
   bool watching_ = false;

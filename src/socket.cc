@@ -13,6 +13,14 @@ bool Applies(Family row, Family socket) {
 // IPv4 options on an IPv6 socket are for its IPv4-mapped traffic. Not every kernel has that.
 bool Optional(Family row, Family socket) { return row == kIPv4 && socket == kIPv6; }
 
+Status Set(const SocketState& state, int level, int name, int value) {
+  if (state.journal != nullptr) {
+    const Status status = NoteOption(state.descriptor, level, name, *state.journal);
+    if (status != 0) return status;
+  }
+  return SetNativeOption(state.descriptor, level, name, value);
+}
+
 using AskName = decltype(&getsockname);
 
 Status Ask(AskName ask, const SocketState& state, Address& address) {
@@ -91,9 +99,8 @@ Status SetOption(SocketState& state, Option option, int value) {
   for (const OptionRow& row : kOptions) {
     if (row.option != option || !Applies(row.family, state.family)) continue;
     const int native = row.value != nullptr ? row.value(value) : value;
-    const Status result = row.set != nullptr
-                              ? StatusOf(row.set(state.descriptor, value))
-                              : SetNativeOption(state.descriptor, row.level, row.name, native);
+    const Status result = row.set != nullptr ? StatusOf(row.set(state.descriptor, value))
+                                             : Set(state, row.level, row.name, native);
     if (result != 0 && !Optional(row.family, state.family)) return result;
     if (result == 0) status = 0;
   }
@@ -107,13 +114,27 @@ Status SetOption(SocketState& state, Option option, int value) {
   return status;
 }
 
+uint32_t KnownOptions(Family family) {
+  uint32_t options = 0;
+  for (const OptionRow& row : kOptions) {
+    if (Applies(row.family, family)) options |= 1U << static_cast<uint32_t>(row.option);
+  }
+  return options;
+}
+
+void RestoreOptions(Descriptor descriptor, const OptionJournal& journal) {
+  for (auto former = journal.rbegin(); former != journal.rend(); ++former) {
+    RestoreOption(descriptor, *former);
+  }
+}
+
 uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status) {
   uint32_t told = 0;
   for (const ReceiveOption& row : ThisKernel().receive_options) {
     if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
     // Coalescing is UDP's; a raw socket has no such option.
     if (state.raw && row.level == IPPROTO_UDP) continue;
-    const Status result = SetNativeOption(state.descriptor, row.level, row.option, row.value);
+    const Status result = Set(state, row.level, row.option, row.value);
     if (result == 0) {
       told |= row.fields;
     } else if (status == 0) {

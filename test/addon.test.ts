@@ -86,6 +86,7 @@ const methods = [
   'open',
   'borrow',
   'adopt',
+  'endAdoption',
   'close',
   'bind',
   'connect',
@@ -104,6 +105,7 @@ const methods = [
   'receive',
   'pack',
   'receiveErrors',
+  'makeWatcher',
   'watch',
   'setHold',
   'setContext',
@@ -566,7 +568,26 @@ t.test('adopting a descriptor', async (t) => {
   t.equal(endpoint.watch(1), 0)
 
   const taken: number = other.descriptor()
+  t.throws(() => endpoint.endAdoption(1), { code: 'ERR_INVALID_STATE' }, 'nothing to decide on')
+  const [broadcast, pathMtu] = [5, 9]
+  const former = other.getOption(pathMtu)
   t.equal(endpoint.adopt(taken), 0)
+  t.throws(() => endpoint.adopt(taken), { code: 'ERR_INVALID_STATE' })
+  t.throws(() => endpoint.adopt(1), { code: 'ERR_INVALID_STATE' })
+  t.equal(endpoint.descriptor(), taken)
+  t.equal(endpoint.setOption(broadcast, 1), 0)
+  t.equal(endpoint.setOption(pathMtu, 1), 0)
+  t.equal(other.getOption(broadcast), 1)
+  t.equal(endpoint.endAdoption(0), 0)
+  t.equal(other.getOption(broadcast), 0, 'put back')
+  t.equal(other.getOption(pathMtu), former, 'put back')
+  t.equal(endpoint.descriptor(), before)
+  t.not(portOf(endpoint), port)
+
+  t.equal(endpoint.adopt(taken), 0)
+  t.equal(endpoint.setOption(broadcast, 1), 0)
+  t.equal(endpoint.endAdoption(1), 0)
+  t.equal(endpoint.getOption(broadcast), 1)
   t.equal(endpoint.descriptor(), taken)
   t.equal(portOf(endpoint), port)
   t.ok(refusesToBorrow(before), 'what it had is closed')
@@ -594,13 +615,15 @@ t.test(
         return parseInt(/flags:\\s+(\\d+)/.exec(told)[1], 8)
       }
       const before = flags()
-      const status = createEndpoint().adopt(Number(process.env.DESCRIPTOR))
-      console.log(JSON.stringify([before, status, flags()].map((value) => value & 0o4000)))`
+      const endpoint = createEndpoint()
+      const status = endpoint.adopt(Number(process.env.DESCRIPTOR))
+      const meanwhile = flags()
+      console.log(JSON.stringify([before, status, meanwhile, endpoint.endAdoption(1), flags()].map((value) => value & 0o4000)))`
     const witness = path.join(__dirname, 'witness', 'with_descriptor.py')
     const { stdout, stderr } = spawnSync('python3', [witness, 'blocking', process.execPath, '-e', script], {
       encoding: 'utf8',
     })
-    t.same(JSON.parse(stdout || '[]'), [0, 0, 0o4000], stderr)
+    t.same(JSON.parse(stdout || '[]'), [0, 0, 0, 0, 0o4000], stderr)
   },
 )
 

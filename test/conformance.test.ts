@@ -886,14 +886,18 @@ for (const [title, options] of [
   const { type, loopback, protocol, request, reply } = options
   const family = options.family === 4 ? 'IPv4' : 'IPv6'
   const refused = ((): string | false => {
+    if (options.family === 6 && !local['::1']) return 'there is no IPv6 here'
+    const socket = createSocket({ type, protocol })
     try {
-      createSocket({ type, protocol }).close()
-      return options.family === 6 && !local['::1'] ? 'there is no IPv6 here' : false
+      socket.bindSync({ address: loopback })
+      return false
     } catch (error) {
       const { code } = error as SocketError
       if (code === 'EPROTONOSUPPORT' && wine) return `no raw sockets of protocol ${protocol} under Wine`
       if (code !== 'EPERM' && code !== 'EACCES') throw error
       return `raw sockets are not for everybody: ${code}`
+    } finally {
+      socket.close()
     }
   })()
 

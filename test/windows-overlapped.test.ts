@@ -246,6 +246,7 @@ t.test('overlapped sends', { skip: unhooked }, async (t) => {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
         controller.abort()
         t.equal(await train, data.length, 'it is finished')
+        while (socket.getSendQueueCount() > 0) await timers.setImmediate()
         t.same(
           (await arrived(t, sink)).map(({ data }) => data),
           cut(data, 1200),

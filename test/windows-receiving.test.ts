@@ -316,7 +316,13 @@ t.test('receiving', { skip: unhooked }, async (t) => {
       return switches().map((count, index) => count - before[index]!)
     }
     const socket = open(t, { type: 'udp4', pull: true })
-    t.same(await turned(() => createSocket('udp4').close()), [0, 1, 1], 'off from the start')
+    socket.setBroadcast(true) // which opens it
+    const opens = (): void => {
+      const other = createSocket('udp4')
+      other.setBroadcast(true)
+      other.close()
+    }
+    t.same(await turned(opens), [0, 1, 1], 'off from the start')
     const connect = async (): Promise<unknown> => {
       socket.connect(9, loopback.udp4)
       return await once(socket, 'connect')

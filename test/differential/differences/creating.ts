@@ -63,7 +63,7 @@ export const creatingDiffers: readonly Differing[] = [
   },
   {
     name: 'options before bind()',
-    reason: 'dgram has no descriptor until it is bound, and fails with EBADF; ours is open from the start',
+    reason: 'dgram has no descriptor until it is bound, and fails with EBADF; ours opens one',
     skips: 'both',
     applies: (pair) =>
       beforeBind(pair, NEED_DESCRIPTOR, 'EBADF') &&

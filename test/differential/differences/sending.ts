@@ -13,6 +13,7 @@ import {
   isCallbackOf,
   isClosedInTheSameTurn,
   isSend,
+  messageOf,
   sameCall,
   sameEntry,
   uses,
@@ -63,7 +64,25 @@ function unmapped(value: unknown): unknown {
   return { ...(value as object), address: address.slice('::ffff:'.length), family: 'IPv4' }
 }
 
+/** The callback of a send that close() overtook. */
+const isCanceled = (entry: Entry | undefined): boolean =>
+  entry?.what === 'called' && codeOf(entry) === 'ECANCELED' && first(entry).syscall === 'send'
+
 export const sendingDiffers: readonly Differing[] = [
+  {
+    name: 'send() whose look-up close() overtakes: the callback',
+    reason: 'ours calls it with ECANCELED, dgram never calls it',
+    skips: 'ours',
+    applies: ({ ours }) => isCanceled(ours),
+  },
+  {
+    name: 'send() whose look-up close() overtakes: what the callback throws',
+    reason: 'as above',
+    skips: 'ours',
+    applies: ({ ours, logs }) =>
+      ours?.what === 'uncaught' &&
+      logs.ours.some((entry) => isCanceled(entry) && messageOf(ours) === `${entry.who} throws`),
+  },
   {
     name: 'send() and close() in the same turn: the callback',
     reason: 'dgram loses the datagram and never calls back; ours has sent it',

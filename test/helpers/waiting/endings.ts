@@ -261,6 +261,8 @@ export async function neverRoom(): Promise<unknown> {
     }
     await resources()
     gc?.()
+    await resources()
+    gc?.()
     used.push(process.memoryUsage().heapUsed + process.memoryUsage().external)
   }
   const left = socket.getSendQueueCount()
