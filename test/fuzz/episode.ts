@@ -1,0 +1,219 @@
+// One episode: sockets are opened, called at random and closed, and then everything must be accounted for.
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
+import { descriptors } from '../helpers/descriptors.cjs'
+import { Ledger, describe } from './ledger'
+import { callMethod, close, closeSome, live } from './life'
+import { Random } from './random'
+import { pull, pullFrom } from './reading'
+import type { Report } from './report'
+import { sendForm, sendMany, sendMessage, sendOne } from './sending'
+import { openAdopted, openPlain, openSteady, openWild } from './sockets'
+import { World, type Habit, type Link } from './world'
+import { callWrongly } from './wrong'
+
+const MOST_PLAYERS = 14
+/** Milliseconds without anything that comes or is settled, after which nothing more is waited for. */
+const PATIENCE = 1500
+/** Datagrams that are missing are told up to this number. */
+const TOLD = 3
+
+type Action = (world: World, random: Random) => void
+
+const abortSome: Action = (world, random) => {
+  if (world.aborts.size > 0) random.one([...world.aborts])()
+}
+const answerSome: Action = (world) => {
+  const [first] = world.lookups
+  if (first === undefined) return
+  world.lookups.delete(first)
+  first()
+}
+const spoilSome: Action = (world) => {
+  const [first] = world.spoils
+  if (first !== undefined) first()
+}
+const open: Action = (world, random) => {
+  if (world.players.length < MOST_PLAYERS) openWild(world, random)
+}
+
+const actions: readonly (readonly [number, Action])[] = [
+  [20, sendOne],
+  [12, sendMany],
+  [8, sendMessage],
+  [8, sendForm],
+  [15, pull],
+  [8, live],
+  [5, callMethod],
+  [5, callWrongly],
+  [2, abortSome],
+  [2, answerSome],
+  [2, spoilSome],
+  [2, open],
+]
+
+/** What user code does within a call. */
+const inner: readonly (readonly [number, Action])[] = [
+  [6, sendOne],
+  [3, sendMany],
+  [3, sendMessage],
+  [8, pull],
+  [3, live],
+  [2, callMethod],
+  [2, abortSome],
+  [2, spoilSome],
+  [2, closeSome],
+]
+
+export interface Circumstances {
+  readonly link: Link
+  readonly run: number
+  /** Node's own sockets must not receive in a thread that is terminated. */
+  readonly withPlain: boolean
+  readonly adoptable: number[]
+  readonly without: readonly Habit[]
+  readonly stopAt: () => boolean
+}
+
+/** Waits for as long as `done` makes progress. */
+async function until(done: () => boolean, progress: () => number, step: () => void): Promise<boolean> {
+  let before = progress()
+  let since = Date.now()
+  for (let turns = 0; !done(); turns++) {
+    step()
+    if (turns < 50) await turn()
+    else await pause(1)
+    const now = progress()
+    if (now !== before) {
+      before = now
+      since = Date.now()
+    } else if (Date.now() - since > PATIENCE) {
+      return false
+    }
+  }
+  return true
+}
+
+export async function runEpisode(seed: number, report: Report, circumstances: Circumstances): Promise<void> {
+  const random = new Random(seed)
+  const ledger = new Ledger(report, circumstances.run)
+  const world = new World(random, report, ledger, circumstances.link, circumstances.without)
+  world.reenter = (own) => {
+    own.weighted(inner)(world, own)
+  }
+  const before = descriptors()
+  await cast(world, random, circumstances)
+  const steps = random.between(40, 240)
+  for (let step = 0; step < steps && !circumstances.stopAt(); step++) {
+    random.weighted(actions)(world, random)
+    if (random.chance(0.3)) {
+      await turn()
+      world.turn()
+    } else if (random.chance(0.1)) {
+      await undefined
+    }
+  }
+  await drain(world, random)
+  await end(world, random)
+  account(world)
+  await checkDescriptors(world, before)
+  ledger.clear()
+  report.summary.episodes++
+}
+
+async function cast(world: World, random: Random, { withPlain, adoptable }: Circumstances): Promise<void> {
+  for (let count = random.between(2, 5); count > 0; count--) await openSteady(world, random)
+  for (let count = random.between(1, 4); count > 0; count--) openWild(world, random)
+  if (withPlain && random.chance(0.6)) await openPlain(world, random)
+  if (random.chance(0.05)) {
+    const descriptor = adoptable.pop()
+    if (descriptor !== undefined) await openAdopted(world, random, descriptor)
+  }
+}
+
+/** What is on its way arrives, and what waits for room is sent. */
+async function drain(world: World, random: Random): Promise<void> {
+  const { ledger, players, report, lookups } = world
+  const certain = players.filter((player) => player.certain && !player.closing)
+  const missing = (): number => certain.reduce((sum, { id }) => sum + ledger.missing(id).length, 0)
+  for (const answer of lookups) answer()
+  lookups.clear()
+  const read = (): void => {
+    for (const player of certain) {
+      if (player.description.way !== 'pull') continue
+      for (let calls = 0; calls < 8 && pullFrom(world, player, random, true); calls++);
+    }
+    world.turn()
+  }
+  const waits = (): boolean => certain.some(({ ours }) => ours !== undefined && ours.getSendQueueCount() > 0)
+  read()
+  await until(
+    () => !waits() && missing() === 0,
+    () => report.summary.arrived + report.summary.accepted,
+    read,
+  )
+  for (const player of certain) {
+    const lost = ledger.missing(player.id)
+    for (const entry of lost.slice(0, TOLD)) {
+      report.violate('lost', `${player.name}: ${lost.length} are missing, ${describe(entry)}`, player.description.way)
+    }
+    if (player.ours === undefined) continue
+    const { ours } = player
+    const [count, size] = [ours.getSendQueueCount(), ours.getSendQueueSize()]
+    if (count !== 0 || size !== 0)
+      report.violate('queue', `${player.name}: ${count} messages, ${size} bytes are queued`)
+  }
+}
+
+async function end(world: World, random: Random): Promise<void> {
+  const { players, operations, report } = world
+  for (const abort of [...world.aborts, ...world.stops]) abort()
+  world.ending = true
+  for (const answer of world.lookups) answer()
+  world.lookups.clear()
+  await turn()
+  world.turn()
+  for (const player of players) {
+    if (!player.closing) close(world, player, random)
+  }
+  const open = (): number => players.filter(({ closed }) => !closed).length
+  await until(
+    () => operations.due.length === 0 && open() === 0,
+    () => operations.due.length + open(),
+    () => {
+      world.turn()
+      for (const answer of world.lookups) answer()
+      world.lookups.clear()
+    },
+  )
+  for (const { closed, name } of players) {
+    if (!closed) report.violate('settled', `'close' of ${name}`, 'close')
+  }
+  // So that the next episodes are not of it.
+  for (const { closed, socket } of players) {
+    try {
+      if (!closed) socket.close()
+    } catch {
+      // It is closed, and has not said so.
+    }
+  }
+  operations.finish()
+  await turn()
+}
+
+function account(world: World): void {
+  for (const ending of world.endings) ending()
+}
+
+async function checkDescriptors(world: World, before: ReadonlyMap<number, string>): Promise<void> {
+  const left = (): string[] =>
+    [...descriptors()]
+      .filter(([number, target]) => before.get(number) !== target && target.startsWith('socket:'))
+      .map(([number, target]) => `${number}: ${target}`)
+  if (left().length === 0) return
+  await until(
+    () => left().length === 0,
+    () => 0,
+    () => undefined,
+  )
+  if (left().length > 0) world.report.violate('descriptors', `open after an episode: ${left().join(', ')}`)
+}

@@ -1,0 +1,277 @@
+// Sending, in all forms.
+import dgram from 'node:dgram'
+import { sendmmsg, sendmsg, trySendmmsg, trySendmsg, type Socket } from 'sendmsg'
+import { codeOf, ICMP, OwnError } from './failures'
+import { plan, type Plan } from './messages'
+import type { Player } from './player'
+import type { Random } from './random'
+import { waitOptions, type Waiting } from './signals'
+import type { World } from './world'
+
+/** In what form the functions get their socket. */
+interface Form {
+  readonly text: string
+  readonly socket: unknown
+  readonly queue: 0 | 1 | 2
+  /** The methods of the same names; undefined: the functions. */
+  readonly methods: Socket | undefined
+}
+
+function formOf(sender: Player, random: Random): Form {
+  const { ours, socket, descriptor } = sender
+  if (descriptor !== undefined && random.chance(0.3)) {
+    return { text: `descriptor ${descriptor} of ${sender.name}`, socket: descriptor, queue: 1, methods: undefined }
+  }
+  const methods = ours !== undefined && random.chance(0.5) ? ours : undefined
+  return { text: `${methods === undefined ? '' : 'method of '}${sender.name}`, socket, queue: 0, methods }
+}
+
+export const senderOf = (world: World, random: Random): Player | undefined =>
+  world.player(random, ({ closing, description: { steady } }) => !closing || (!steady && random.chance(0.1)))
+
+/** What failed although nothing was wrong with it. */
+function judge(world: World, sender: Player, error: unknown, call: string, sound: boolean, waiting?: Waiting): void {
+  const code = codeOf(error)
+  if (error instanceof OwnError || world.ending) return
+  if (code !== undefined && ICMP.has(code) && (sound || code === 'ECONNREFUSED')) {
+    if (!sender.disturbed) world.report.violate('icmp', `${call}: ${String(error)}`)
+    return
+  }
+  if (!sound) return
+  if (waiting?.hurried === true && (code === 'ABORT_ERR' || code === 'ETIMEDOUT')) return
+  world.report.violate('sound', `${call}: ${String(error)}`, code)
+}
+
+const isSound = ({ description, closing, listening }: Player): boolean => description.steady && !closing && listening
+
+/** Lets the memory of what waits be taken away, sometimes. */
+function expose(world: World, random: Random, plans: readonly Plan[]): void {
+  for (const { spoil, memory } of plans) {
+    if (memory !== undefined && Array.isArray(memory.data) && random.chance(0.2)) world.spoils.add(spoil)
+  }
+}
+
+function noteWaiting(world: World, sender: Player, before: number): void {
+  if (queued(sender) > before) world.report.summary.waited++
+}
+
+function queued({ ours }: Player): number {
+  try {
+    return ours?.getSendQueueCount() ?? 0
+  } catch {
+    return 0 // closed
+  }
+}
+
+export function sendOne(world: World, random: Random): void {
+  const sender = senderOf(world, random)
+  if (sender === undefined) return
+  const form = formOf(sender, random)
+  const isTry = random.chance(0.5)
+  const waiting = isTry ? undefined : waitOptions(world, random)
+  const sound = isSound(sender) && waiting?.strange !== true
+  const made = plan(world, sender, form.queue, random, { sound, ordered: waiting?.strange !== true })
+  if (made === undefined) return
+  const { message } = made
+  const text = `${isTry ? 'trySendmsg' : 'sendmsg'} (${form.text}): ${made.text}${waiting?.text ?? ''}`
+  const failed = (error: unknown): void => {
+    made.refused(error, text)
+    judge(world, sender, error, text, made.sound, waiting)
+  }
+  if (waiting === undefined) {
+    const { value, error, threw } = world.call(text, () =>
+      form.methods === undefined ? trySendmsg(form.socket as never, message) : form.methods.trySendmsg(message),
+    )
+    if (threw) failed(error)
+    else if (value === null) made.refused(undefined, text)
+    else made.accepted(value, text)
+    return
+  }
+  const before = queued(sender)
+  const options = waiting.options as never
+  const { value, error, threw } = world.call(text, () =>
+    form.methods === undefined
+      ? sendmsg(form.socket as never, message, options)
+      : form.methods.sendmsg(message, options),
+  )
+  if (threw) {
+    failed(error)
+    world.report.violate('immediate', `${text} threw ${String(error)}`)
+    return
+  }
+  noteWaiting(world, sender, before)
+  expose(world, random, [made])
+  world.operations.promise<number>(text, value, {
+    signal: waiting.signal,
+    done: (bytes) => {
+      made.accepted(bytes, text)
+    },
+    failed,
+  })
+}
+
+export function sendMany(world: World, random: Random): void {
+  const sender = senderOf(world, random)
+  if (sender === undefined) return
+  const form = formOf(sender, random)
+  const isTry = random.chance(0.5)
+  const waiting = isTry ? undefined : waitOptions(world, random)
+  const count = random.weighted([
+    [1, 0],
+    [20, random.between(1, 8)],
+    [3, random.between(9, 70)],
+  ])
+  const plans: Plan[] = []
+  for (let index = 0; index < count; index++) {
+    const wanted = { sound: isSound(sender) && waiting?.strange !== true, ordered: waiting?.strange !== true }
+    const made = plan(world, sender, form.queue, random, wanted)
+    if (made !== undefined) plans.push(made)
+  }
+  const total = plans.length
+  const allSound = (): boolean => total > 0 && plans.every((each) => each.sound)
+  const text = `${isTry ? 'trySendmmsg' : 'sendmmsg'} (${form.text}): ${total} messages, ${plans[0]?.text ?? ''}${waiting?.text ?? ''}`
+  const messages = plans.map(({ message }) => message)
+  const taken = (sent: number, error?: unknown): void => {
+    if (!Number.isInteger(sent) || sent < 0 || sent > total) {
+      world.report.violate('count', `${text} says ${String(sent)} were sent, of ${total}`)
+    }
+    for (const [index, each] of plans.entries()) {
+      if (index < sent) each.accepted(undefined, text)
+      else each.refused(index === sent ? error : undefined, text)
+    }
+  }
+  const failed = (error: unknown): void => {
+    const { sent } = (error ?? {}) as { sent?: number }
+    judge(world, sender, error, text, allSound(), waiting)
+    taken(sent ?? 0, error)
+  }
+  if (waiting === undefined) {
+    const { value, error, threw } = world.call(text, () =>
+      form.methods === undefined ? trySendmmsg(form.socket as never, messages) : form.methods.trySendmmsg(messages),
+    )
+    if (threw) failed(error)
+    else taken(value!)
+    return
+  }
+  const before = queued(sender)
+  const options = waiting.options as never
+  const { value, error, threw } = world.call(text, () =>
+    form.methods === undefined
+      ? sendmmsg(form.socket as never, messages, options)
+      : form.methods.sendmmsg(messages, options),
+  )
+  if (threw) {
+    failed(error)
+    world.report.violate('immediate', `${text} threw ${String(error)}`)
+    return
+  }
+  noteWaiting(world, sender, before)
+  expose(world, random, plans)
+  world.operations.promise<number>(text, value, {
+    signal: waiting.signal,
+    done: (sent) => {
+      if (sent !== total) world.report.violate('count', `${text} says ${sent} were sent, of ${total}`)
+      taken(sent)
+    },
+    failed,
+  })
+}
+
+/** What a callback does beside taking note. */
+function afterwards(world: World, random: Random, text: string): () => void {
+  if (random.chance(0.05)) {
+    return () => {
+      throw new OwnError(`callback of ${text}`)
+    }
+  }
+  return random.chance(0.1) ? world.code(random, `callback of ${text}`) : () => undefined
+}
+
+/** `send` with a message. */
+export function sendMessage(world: World, random: Random): void {
+  const sender = senderOf(world, random)
+  if (sender?.ours === undefined) return
+  const { ours } = sender
+  const made = plan(world, sender, 0, random, { sound: isSound(sender), ordered: sender.listening })
+  if (made === undefined) return
+  const text = `send (${sender.name}): ${made.text}`
+  const { message } = made
+  if (random.chance(0.2)) {
+    const { threw, error } = world.call(text, () => ours.send(message))
+    if (threw) made.refused(error, text)
+    else made.unknown()
+    if (threw) judge(world, sender, error, text, made.sound)
+    return
+  }
+  const after = afterwards(world, random, text)
+  const told = world.operations.callback(text, (error, bytes) => {
+    if (error === null) made.accepted(bytes as number, text)
+    else {
+      world.report.note(`${text}: ${String(error)}`)
+      made.refused(error, text)
+      judge(world, sender, error, text, made.sound)
+    }
+    after()
+  })
+  const { threw, error } = world.call(text, () => ours.send(message, told.callback))
+  if (!threw) return
+  told.drop()
+  made.refused(error, text)
+  judge(world, sender, error, text, made.sound)
+}
+
+/** dgram's own forms of `send`, on sockets of ours and of dgram's. */
+export function sendForm(world: World, random: Random): void {
+  const sender = senderOf(world, random)
+  if (sender === undefined) return
+  const { socket, ours } = sender
+  const queue = ours === undefined ? 2 : 0
+  const byName = random.chance(0.05)
+  const made = plan(world, sender, queue, random, {
+    plain: true,
+    sound: isSound(sender) && ours !== undefined,
+    ordered: sender.listening && !byName && queue === 0 && !sender.lookups,
+  })
+  if (made === undefined) return
+  const { data, address, port } = made.message as { data: Uint8Array; address: string; port: number }
+  const sliced = !Array.isArray(data) && random.chance(0.2)
+  const host = byName && address === '127.0.0.1' && sender.description.family === 4 ? 'localhost' : address
+  const args: unknown[] = sliced ? [data, 0, Math.max(0, made.bytes || 0), port, host] : [data, port, host]
+  const text = `send (${sender.name}, dgram's form${sliced ? ', sliced' : ''}${byName ? ', by name' : ''}): ${made.text}`
+  const after = afterwards(world, random, text)
+  const told = world.operations.callback(
+    text,
+    (error, bytes) => {
+      if (error === null) made.accepted(bytes as number, text)
+      else {
+        made.refused(error, text)
+        if (ours !== undefined) judge(world, sender, error, text, made.sound && !sliced)
+      }
+      after()
+    },
+    // As with dgram: the socket was closed while a name was looked up, and dgram's own wait for their turn.
+    () => sender.closing && (byName || sender.binding || ours === undefined || sender.lookups),
+  )
+  const polluted = ours !== undefined && random.chance(0.03)
+  const { threw, error } = world.call(text, () => {
+    if (polluted) pollute()
+    try {
+      ;(socket as dgram.Socket).send(...([...args, told.callback] as unknown as [Uint8Array, number]))
+    } finally {
+      if (polluted) cleanUp()
+    }
+  })
+  if (!threw) return
+  told.drop()
+  made.refused(error, text)
+  if (ours !== undefined) judge(world, sender, error, text, made.sound && !sliced)
+}
+
+// What a program inherits is none of the forms' affair.
+function pollute(): void {
+  Object.defineProperty(Object.prototype, 'source', { value: '127.0.0.77', configurable: true, writable: true })
+}
+
+function cleanUp(): void {
+  delete (Object.prototype as { source?: string }).source
+}
