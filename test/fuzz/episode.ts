@@ -1,4 +1,5 @@
 // One episode: sockets are opened, called at random and closed, and then everything must be accounted for.
+import { readFileSync } from 'node:fs'
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { descriptors } from '../helpers/descriptors.cjs'
 import { Ledger, describe } from './ledger'
@@ -145,14 +146,16 @@ async function drain(world: World, random: Random): Promise<void> {
     world.turn()
   }
   const waits = (): boolean => certain.some(({ ours }) => ours !== undefined && ours.getSendQueueCount() > 0)
+  // What was called last is settled.
+  for (let turns = 0; turns < 3; turns++) await turn()
   read()
-  await until(
+  const complete = await until(
     () => !waits() && missing() === 0,
     () => report.summary.arrived + report.summary.accepted,
     read,
   )
   for (const player of certain) {
-    const lost = ledger.missing(player.id)
+    const lost = complete ? [] : ledger.missing(player.id)
     for (const entry of lost.slice(0, TOLD)) {
       report.violate('lost', `${player.name}: ${lost.length} are missing, ${describe(entry)}`, player.description.way)
     }
@@ -204,6 +207,18 @@ function account(world: World): void {
   for (const ending of world.endings) ending()
 }
 
+/** What the kernel says of sockets, by their numbers in /proc/self/fd. */
+function tablesOf(found: readonly string[]): string {
+  const inodes = found.map((text) => /\[(\d+)\]/.exec(text)?.[1] ?? '')
+  const lines = ['udp', 'udp6', 'raw', 'netlink', 'unix'].flatMap((table) =>
+    readFileSync(`/proc/self/net/${table}`, 'utf8')
+      .split('\n')
+      .filter((line) => line.split(/\s+/).some((word) => inodes.includes(word)))
+      .map((line) => `${table} ${line.trim()}`),
+  )
+  return lines.length === 0 ? 'bound to nothing' : lines.join('; ')
+}
+
 async function checkDescriptors(world: World, before: ReadonlyMap<number, string>): Promise<void> {
   const left = (): string[] =>
     [...descriptors()]
@@ -215,5 +230,6 @@ async function checkDescriptors(world: World, before: ReadonlyMap<number, string
     () => 0,
     () => undefined,
   )
-  if (left().length > 0) world.report.violate('descriptors', `open after an episode: ${left().join(', ')}`)
+  if (left().length === 0) return
+  world.report.violate('descriptors', `open after an episode: ${left().join(', ')}; ${tablesOf(left())}`)
 }

@@ -36,7 +36,14 @@ export class Plan {
     private readonly isSound: boolean,
     readonly sink: Player | undefined,
     readonly memory: Memory | undefined,
+    /** Its own code runs while it is read. */
+    readonly coded = false,
   ) {}
+
+  /** Others may go before it. */
+  unorder(): void {
+    for (const entry of this.entries) entry.ordered = false
+  }
 
   get sound(): boolean {
     return this.isSound && !this.disturbed
@@ -196,6 +203,8 @@ function decorate(
   if (random.chance(0.03)) message['flags'] = random.one([{}, { confirm: true }, { dontRoute: true }, { oob: false }])
   if (random.chance(0.03)) {
     odd = true
+    // They may say something else of the same.
+    expected.ecn = expected.trafficClass = expected.hopLimit = undefined
     message['control'] = random.one([
       [],
       [{ level: 0, type: 2, data: Buffer.from([64, 0, 0, 0]) }],
@@ -278,7 +287,9 @@ export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Ran
   const isWrong = random.chance(0.01)
   const coded = wanted.plain !== true && world.may('getters') && random.chance(0.1)
   const what = segment === undefined ? `${size} bytes` : `${size} bytes by ${segment}`
-  const text = `${what} to ${sink === undefined ? `${address} ${port}` : `${sink.name} ${address}`}`
+  const fields = Object.entries(message).filter(([name]) => !['address', 'port', 'to', 'segmentSize'].includes(name))
+  const more = fields.length === 0 ? '' : ` ${JSON.stringify(Object.fromEntries(fields))}`
+  const text = `${what}${more} to ${sink === undefined ? `${address} ${port}` : `${sink.name} ${address}`}`
   if (isWrong) {
     // It may turn out to be right, so it goes where nobody is.
     delete message['to']
@@ -309,7 +320,7 @@ export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Ran
   const memory = layOut(bytes, random, sizes[0] ?? 0)
   message['data'] = memory.data
   const final = coded ? withCode(world, message, random, text) : (message as unknown as OutgoingMessage)
-  return new Plan(world, final, text, entries, size, sound, sink, memory)
+  return new Plan(world, final, text, entries, size, sound, sink, memory, coded)
 }
 
 /** Where the kernel sends from when nobody says. */

@@ -128,6 +128,7 @@ export function sendMany(world: World, random: Random): void {
     if (made !== undefined) plans.push(made)
   }
   const total = plans.length
+  if (plans.some(({ coded }) => coded)) for (const each of plans) each.unorder()
   const allSound = (): boolean => total > 0 && plans.every((each) => each.sound)
   const text = `${isTry ? 'trySendmmsg' : 'sendmmsg'} (${form.text}): ${total} messages, ${plans[0]?.text ?? ''}${waiting?.text ?? ''}`
   const messages = plans.map(({ message }) => message)

@@ -160,6 +160,7 @@ function watch(world: World, player: Player): void {
     const { value } = world.call(`address (${player.name})`, () => socket.address())
     player.port = value?.port ?? 0
     player.address = value?.address ?? ''
+    world.report.note(`${player.name} is bound to ${player.address} ${player.port}`)
   })
   emitter.on('connect', () => {
     afterClose('connect')
