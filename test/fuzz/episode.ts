@@ -5,9 +5,9 @@ import { descriptors } from '../helpers/descriptors.cjs'
 import { Ledger, describe } from './ledger'
 import { callMethod, close, closeSome, live } from './life'
 import { Random } from './random'
-import { pull, pullFrom } from './reading'
+import { orphan, pull, pullFrom } from './reading'
 import type { Report } from './report'
-import { sendForm, sendMany, sendMessage, sendOne } from './sending'
+import { alternate, knock, sendForm, sendMany, sendMessage, sendOne, sendWithoutPort } from './sending'
 import { openAdopted, openPlain, openSteady, openWild } from './sockets'
 import { World, type Habit, type Link } from './world'
 import { callWrongly } from './wrong'
@@ -21,13 +21,13 @@ const TOLD = 3
 type Action = (world: World, random: Random) => void
 
 const abortSome: Action = (world, random) => {
-  if (world.aborts.size > 0) random.one([...world.aborts])()
+  if (world.aborts.size > 0) world.run('an abort', random.one([...world.aborts]))
 }
 const answerSome: Action = (world) => {
   const [first] = world.lookups
   if (first === undefined) return
   world.lookups.delete(first)
-  first()
+  world.run('a look-up', first)
 }
 const spoilSome: Action = (world) => {
   const [first] = world.spoils
@@ -50,6 +50,10 @@ const actions: readonly (readonly [number, Action])[] = [
   [2, answerSome],
   [2, spoilSome],
   [2, open],
+  [2, knock],
+  [1, alternate],
+  [1, sendWithoutPort],
+  [1, orphan],
 ]
 
 /** What user code does within a call. */
@@ -135,8 +139,8 @@ async function cast(world: World, random: Random, { withPlain, adoptable }: Circ
 async function drain(world: World, random: Random): Promise<void> {
   const { ledger, players, report, lookups } = world
   const certain = players.filter((player) => player.certain && !player.closing)
-  const missing = (): number => certain.reduce((sum, { id }) => sum + ledger.missing(id).length, 0)
-  for (const answer of lookups) answer()
+  const missing = (): number => certain.reduce((sum, { id }) => sum + ledger.due(id), 0)
+  for (const answer of lookups) world.run('a look-up', answer)
   lookups.clear()
   const read = (): void => {
     for (const player of certain) {
@@ -169,9 +173,9 @@ async function drain(world: World, random: Random): Promise<void> {
 
 async function end(world: World, random: Random): Promise<void> {
   const { players, operations, report } = world
-  for (const abort of [...world.aborts, ...world.stops]) abort()
+  for (const abort of [...world.aborts, ...world.stops]) world.run('an abort', abort)
   world.ending = true
-  for (const answer of world.lookups) answer()
+  for (const answer of world.lookups) world.run('a look-up', answer)
   world.lookups.clear()
   await turn()
   world.turn()
@@ -184,7 +188,7 @@ async function end(world: World, random: Random): Promise<void> {
     () => operations.due.length + open(),
     () => {
       world.turn()
-      for (const answer of world.lookups) answer()
+      for (const answer of world.lookups) world.run('a look-up', answer)
       world.lookups.clear()
     },
   )

@@ -10,6 +10,8 @@ export interface Expected {
   ecn?: number | undefined
   trafficClass?: number | undefined
   hopLimit?: number | undefined
+  interface?: number | undefined
+  cast?: string | undefined
 }
 
 /** One datagram. */
@@ -34,7 +36,10 @@ export type Told = Expected & { readonly size?: number | undefined }
 
 /** Datagrams too short for a header, of one content and one sink. */
 interface Short {
+  readonly sink: number
   readonly entries: Entry[]
+  accepted: number
+  refused: number
   arrived: number
 }
 
@@ -50,6 +55,9 @@ export class Ledger {
   private readonly sequences = new Map<string, number>()
   /** By sink: arrivals that a short room cut so far that they cannot be told apart. */
   private readonly cut = new Map<number, number>()
+  /** By sink: datagrams that were accepted and have not arrived. */
+  private readonly awaited = new Map<number, number>()
+  private readonly shortOf = new Map<number, Short>()
   private next = 1
 
   constructor(
@@ -74,13 +82,22 @@ export class Ledger {
   enterShort(entry: Entry, content: Buffer): void {
     const key = keyOf(entry.sink, content)
     const known = this.shorts.get(key)
-    if (known === undefined) this.shorts.set(key, { entries: [entry], arrived: 0 })
-    else known.entries.push(entry)
+    const short = known ?? { sink: entry.sink, entries: [], accepted: 0, refused: 0, arrived: 0 }
+    if (known === undefined) this.shorts.set(key, short)
+    short.entries.push(entry)
+    this.shortOf.set(entry.id, short)
   }
 
   settle(entry: Entry, state: 'accepted' | 'refused' | 'free'): void {
     entry.state = state
     if (state === 'accepted') this.report.summary.accepted++
+    const short = this.shortOf.get(entry.id)
+    if (short !== undefined) {
+      if (state === 'accepted' && short.arrived < ++short.accepted) this.await(entry.sink, 1)
+      if (state === 'refused') short.refused++
+      return
+    }
+    if (state === 'accepted' && entry.arrived === 0) this.await(entry.sink, 1)
     if (state === 'refused' && entry.arrived > 0) this.report.violate('refused', describe(entry))
   }
 
@@ -96,6 +113,7 @@ export class Ledger {
     }
     if (entry.sink !== sink) this.report.violate('foreign', `#${sink} got what was sent to another: ${describe(entry)}`)
     if (++entry.arrived === 2) this.report.violate('twice', describe(entry))
+    else if (entry.state === 'accepted') this.await(entry.sink, -1)
     if (entry.state === 'refused') this.report.violate('refused', describe(entry))
     if (!entry.disturbed) {
       const short = data.length < entry.size
@@ -108,13 +126,22 @@ export class Ledger {
     return { entry, size: entry.size }
   }
 
-  /** What is still to arrive, or why it need not. */
+  /** How many are still to arrive. */
+  due(sink: number): number {
+    return Math.max(0, (this.awaited.get(sink) ?? 0) - (this.cut.get(sink) ?? 0))
+  }
+
+  private await(sink: number, change: number): void {
+    this.awaited.set(sink, (this.awaited.get(sink) ?? 0) + change)
+  }
+
+  /** What is still to arrive. */
   missing(sink: number): Entry[] {
     const entries = [...this.entries.values()].filter(
       ({ sink: to, state, arrived, size }) => to === sink && state === 'accepted' && arrived === 0 && size >= HEADER,
     )
-    for (const [key, { entries: shorts, arrived }] of this.shorts) {
-      if (!key.startsWith(`${sink} `)) continue
+    for (const { sink: to, entries: shorts, arrived } of this.shorts.values()) {
+      if (to !== sink) continue
       const accepted = shorts.filter(({ state }) => state === 'accepted')
       entries.push(...accepted.slice(arrived))
     }
@@ -127,19 +154,19 @@ export class Ledger {
     this.last.clear()
     this.sequences.clear()
     this.cut.clear()
+    this.awaited.clear()
+    this.shortOf.clear()
   }
 
   private arriveShort(sink: number, data: Buffer, whole: boolean): Arrival {
     const short = this.shorts.get(keyOf(sink, data))
     if (short !== undefined) {
-      const possible = short.entries.filter(({ state }) => state !== 'refused')
-      if (++short.arrived <= possible.length) return { entry: possible[short.arrived - 1], size: data.length }
+      const possible = short.entries.length - short.refused
+      if (++short.arrived <= short.accepted) this.await(sink, -1)
+      if (short.arrived <= possible) return { entry: short.entries[short.arrived - 1], size: data.length }
       if (whole) {
         const last = describe(short.entries.at(-1)!)
-        this.report.violate(
-          'twice',
-          `${short.arrived} arrivals of ${data.length} bytes, ${possible.length} sent: ${last}`,
-        )
+        this.report.violate('twice', `${short.arrived} arrivals of ${data.length} bytes, ${possible} sent: ${last}`)
         return { entry: undefined, size: data.length }
       }
     }

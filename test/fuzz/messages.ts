@@ -36,6 +36,7 @@ export class Plan {
     private readonly isSound: boolean,
     readonly sink: Player | undefined,
     readonly memory: Memory | undefined,
+    private readonly senderHearsErrors = false,
     /** Its own code runs while it is read. */
     readonly coded = false,
   ) {}
@@ -53,7 +54,9 @@ export class Plan {
     if (bytes !== undefined && !Number.isNaN(this.bytes) && bytes !== this.bytes && !this.disturbed) {
       this.world.report.violate('count', `${call} says ${bytes} bytes, of ${this.bytes}`)
     }
-    this.settle(this.disturbed ? 'free' : 'accepted')
+    // Without errors the kernel says that it has sent what it has dropped.
+    const dropped = this.world.link === 'tight' && !this.senderHearsErrors
+    this.settle(this.disturbed || dropped ? 'free' : 'accepted')
   }
 
   /** The call failed: nothing was sent, or of a train as much as the error says. */
@@ -97,13 +100,17 @@ export class Plan {
   }
 }
 
-interface Target {
+export interface Target {
   readonly address: string
   readonly port: number
   readonly sink: Player | undefined
+  /** Of an answer: what replyTo gave beside address and port. */
+  readonly reply?: { readonly source?: string; readonly interface?: number }
 }
 
-function targetOf(world: World, sender: Player, random: Random): Target | undefined {
+export const isGroup = (address: string): boolean => address.startsWith('239.')
+
+function targetOf(world: World, sender: Player, random: Random, plain: boolean): Target | undefined {
   const kind = random.weighted([
     [30, 'certain'],
     [4, 'any'],
@@ -134,7 +141,9 @@ function targetOf(world: World, sender: Player, random: Random): Target | undefi
       player.reached.some((address) => sender.reaches(address)),
   )
   if (sink === undefined) return undefined
-  const address = random.one(sink.reached.filter((address) => sender.reaches(address)))
+  // Without an interface there may be no route to a group.
+  const addresses = sink.reached.filter((each) => sender.reaches(each) && !(plain && isGroup(each)))
+  const address = random.one(addresses)
   return { address, port: sink.port, sink }
 }
 
@@ -204,7 +213,7 @@ function decorate(
   if (random.chance(0.03)) {
     odd = true
     // They may say something else of the same.
-    expected.ecn = expected.trafficClass = expected.hopLimit = undefined
+    expected.address = expected.ecn = expected.trafficClass = expected.hopLimit = undefined
     message['control'] = random.one([
       [],
       [{ level: 0, type: 2, data: Buffer.from([64, 0, 0, 0]) }],
@@ -250,13 +259,14 @@ interface Wanted {
   /** What is around the call is in order, too. */
   readonly sound: boolean
   readonly ordered: boolean
+  readonly target?: Target | undefined
 }
 
 /** A message of `sender`; undefined where nobody has room for one. */
 export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Random, wanted: Wanted): Plan | undefined {
-  const target = targetOf(world, sender, random)
+  const target = wanted.target ?? targetOf(world, sender, random, wanted.plain === true)
   if (target === undefined) return undefined
-  const { address, port, sink } = target
+  const { address, port, sink, reply } = target
   const asked = sizesOf(random)
   const segment = wanted.plain === true ? undefined : asked.segment
   const size = segment === undefined ? Math.min(asked.size, LONGEST) : asked.size
@@ -272,19 +282,30 @@ export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Ran
     // Linux may give it another one when it is disconnected.
     port: sender.port === 0 || sender.disturbed ? undefined : sender.port,
     destination: address,
+    interface: 1,
+    cast: isGroup(address) ? 'multicast' : 'unicast',
   }
-  const to = wanted.plain !== true && random.chance(0.1) && port > 0 && port < 65_536 && Number.isInteger(port)
+  if (reply?.source !== undefined) expected.address = reply.source
+  const to =
+    wanted.plain !== true &&
+    wanted.target === undefined &&
+    random.chance(0.1) &&
+    port > 0 &&
+    port < 65_536 &&
+    Number.isInteger(port)
   if (to && (address === '::1' || address.startsWith('127.')) && !address.includes('%')) {
     message['to'] = new SocketAddress({ address, port, family: address.includes(':') ? 'ipv6' : 'ipv4' })
   } else {
-    Object.assign(message, { address, port })
+    Object.assign(message, { address, port, ...reply })
   }
+  if (isGroup(address) && wanted.plain !== true) message['interface'] = 1
   const odd =
+    reply === undefined &&
     wanted.plain !== true &&
     random.chance(0.4) &&
     decorate(message, expected, sender, address, queue === 1 || sender.ours === undefined, random)
   if (segment !== undefined) message['segmentSize'] = segment
-  const isWrong = random.chance(0.01)
+  const isWrong = wanted.target === undefined && random.chance(0.01)
   const coded = wanted.plain !== true && world.may('getters') && random.chance(0.1)
   const what = segment === undefined ? `${size} bytes` : `${size} bytes by ${segment}`
   const fields = Object.entries(message).filter(([name]) => !['address', 'port', 'to', 'segmentSize'].includes(name))
@@ -317,15 +338,17 @@ export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Ran
       sink.take(each)
     }
   }
+  const hears = queue === 0 && sender.description.receiveErrors
   const memory = layOut(bytes, random, sizes[0] ?? 0)
   message['data'] = memory.data
   const final = coded ? withCode(world, message, random, text) : (message as unknown as OutgoingMessage)
-  return new Plan(world, final, text, entries, size, sound, sink, memory, coded)
+  return new Plan(world, final, text, entries, size, sound, sink, memory, hears, coded)
 }
 
 /** Where the kernel sends from when nobody says. */
 function addressOf(sender: Player, destination: string): string | undefined {
   if (sender.address === '' || sender.disturbed) return undefined
+  if (isGroup(destination) && sender.address !== '127.0.0.1') return undefined
   if (sender.address !== '0.0.0.0' && sender.address !== '::') return sender.address
   return destination.startsWith('127.') ? '127.0.0.1' : destination === '::1' ? '::1' : undefined
 }

@@ -22,6 +22,8 @@ export interface Description {
   readonly whole: boolean
   /** What it has asked to be told. */
   readonly told: readonly (keyof Told)[]
+  /** Of what it is told that must be there. */
+  readonly asked: readonly string[]
 }
 
 export class Player {
@@ -40,6 +42,8 @@ export class Player {
   lookups = false
   /** Code of its own runs while its messages are read. */
   coded = false
+  /** A group that it has joined. */
+  group = ''
   descriptor: number | undefined
   /** Bytes that its receive buffer may hold, and that are on their way, as the kernel counts them. */
   room = 0
@@ -68,7 +72,8 @@ export class Player {
 
   /** Addresses that it is reached at. */
   get reached(): readonly string[] {
-    const { address } = this
+    const { address, group } = this
+    if (group !== '') return [group, '127.0.0.1', '127.0.0.4']
     if (address === '0.0.0.0') return ['127.0.0.1', '127.0.0.2', '127.1.2.3']
     if (address === '::') return this.description.v6only ? ['::1'] : ['::1', '127.0.0.1', '127.0.0.3']
     return [address]
@@ -87,7 +92,7 @@ export class Player {
 
   arrive(data: Buffer, info: unknown, inOrder: boolean, event = false): void {
     const { world } = this
-    const { told, whole } = this.description
+    const { told, whole, asked } = this.description
     const given = info as Record<string, unknown> & {
       size: number
       truncated?: boolean
@@ -100,6 +105,11 @@ export class Player {
     }
     if (this.ours !== undefined && event && 'data' in given) {
       world.report.violate('info', `${this.name}: there is data beside info`, 'data')
+    }
+    if (given.controlTruncated === false) {
+      const missing = asked.filter((name) => given[name] === undefined)
+      if (missing.length > 0)
+        world.report.violate('info', `${this.name}: ${missing.join()} is not told`, missing.join())
     }
     const expected: Record<string, unknown> = {}
     const names = given.controlTruncated === true ? told.filter((name) => name === 'address' || name === 'port') : told

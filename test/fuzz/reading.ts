@@ -1,9 +1,22 @@
 // Receiving, in all forms.
 import type dgram from 'node:dgram'
-import { recvmmsg, recvmsg, tryRecvmmsg, tryRecvmsg, type Message } from 'sendmsg'
+import {
+  createSocket,
+  recvmmsg,
+  recvmsg,
+  replyTo,
+  tryRecvmmsg,
+  tryRecvmsg,
+  trySendmsg,
+  type Message,
+  type MessageInfo,
+} from 'sendmsg'
+import { descriptorOf } from '../helpers/descriptors.cjs'
 import { codeOf, ICMP, OwnError } from './failures'
+import type { Target } from './messages'
 import type { Player } from './player'
 import type { Random } from './random'
+import { sendTo } from './sending'
 import { waitOptions } from './signals'
 import type { World } from './world'
 
@@ -61,6 +74,11 @@ function behave(world: World, player: Player, random: Random): void {
   if (random.chance(0.005)) throw new OwnError(`listener of ${player.name}`)
 }
 
+function mangle(messages: Message[], random: Random): void {
+  if (random.chance(0.5)) messages.length = random.below(messages.length + 1)
+  else messages[random.below(messages.length)] = undefined as never
+}
+
 /** Sets up how a socket is read. */
 export function startToRead(world: World, player: Player, random: Random): void {
   const { ours, socket } = player
@@ -70,6 +88,8 @@ export function startToRead(world: World, player: Player, random: Random): void 
     if (player.closed) world.report.violate('events', `${player.name}: 'message' after 'close'`)
     player.arrive(data, info, true, true)
     use(world, player, data, own)
+    if (player.ours !== undefined && !player.closing && own.chance(0.02))
+      answer(world, player, info as MessageInfo, own)
     behave(world, player, own)
   }
   switch (way) {
@@ -88,7 +108,7 @@ export function startToRead(world: World, player: Player, random: Random): void 
     case 'both':
       ours!.on('messages', (messages) => {
         // The array is the program's own.
-        if (world.may('mangle') && own.chance(0.1)) messages.length = own.below(messages.length + 1)
+        if (world.may('mangle') && own.chance(0.1)) mangle(messages, own)
         behave(world, player, own)
       })
       ours!.on('message', take)
@@ -302,4 +322,43 @@ export function pullFrom(world: World, player: Player, random: Random, isTry: bo
     },
   })
   return false
+}
+
+/** Answers as README's server does. */
+function answer(world: World, player: Player, info: MessageInfo, random: Random): void {
+  const { value } = world.call(`replyTo ${info.address} ${info.port} (${player.name})`, () => replyTo(info))
+  if (value === undefined) {
+    // Where nothing was asked for the destination is not known.
+    if (info.destination !== undefined) world.report.violate('sound', `replyTo of ${JSON.stringify(info)}`, 'replyTo')
+    return
+  }
+  const { address, port, ...reply } = value
+  const sink = world.players.find((other) => other.port === port)
+  if (sink !== undefined && !sink.reached.includes(address!)) return
+  if (sink !== undefined) sendTo(world, player, random, { address: address!, port: port!, sink, reply } as Target)
+  else {
+    const text = `trySendmsg (${player.name}): an answer to ${address} ${port}`
+    const { error } = world.call(text, () => trySendmsg(player.ours!, { data: Buffer.alloc(20), ...value }))
+    if (info.port === 0 && codeOf(error)?.startsWith('ERR_') === true) {
+      world.report.violate('sound', `${text}: ${String(error)}`, 'port 0')
+    }
+  }
+}
+
+/** Waits for what comes to a descriptor whose owner closes it; an abort is the way out. */
+export function orphan(world: World, random: Random): void {
+  if (!random.chance(0.3)) return
+  const { value: owner } = world.call('createSocket of an orphan', () => createSocket({ type: 'udp4', pull: true }))
+  if (owner === undefined) return
+  const { value: place } = world.call('bindSync of an orphan', () => owner.bindSync({ address: '127.0.0.1' }))
+  if (place === undefined) return
+  const descriptor = descriptorOf(place.port)
+  const controller = new AbortController()
+  const text = `recvmsg (descriptor ${descriptor} of an orphan)`
+  const { value } = world.call(text, () => recvmsg(descriptor, { signal: controller.signal }))
+  world.operations.promise(text, value, { signal: controller.signal })
+  world.call('close of an orphan', () => owner.close())
+  world.stops.add(() => {
+    controller.abort()
+  })
 }

@@ -1,9 +1,11 @@
 // Sending, in all forms.
 import dgram from 'node:dgram'
-import { sendmmsg, sendmsg, trySendmmsg, trySendmsg, type Socket } from 'sendmsg'
+import { isIP } from 'node:net'
+import { createSocket, sendmmsg, sendmsg, trySendmmsg, trySendmsg, type Socket } from 'sendmsg'
 import { codeOf, ICMP, OwnError } from './failures'
-import { plan, type Plan } from './messages'
-import type { Player } from './player'
+import { plan, type Plan, type Target } from './messages'
+import { HEADER, write } from './payload'
+import { costOf, type Player } from './player'
 import type { Random } from './random'
 import { waitOptions, type Waiting } from './signals'
 import type { World } from './world'
@@ -34,7 +36,7 @@ function judge(world: World, sender: Player, error: unknown, call: string, sound
   const code = codeOf(error)
   if (error instanceof OwnError || world.ending) return
   if (code !== undefined && ICMP.has(code) && (sound || code === 'ECONNREFUSED')) {
-    if (!sender.disturbed) world.report.violate('icmp', `${call}: ${String(error)}`)
+    if (!sender.disturbed || sender.description.receiveErrors) world.report.violate('icmp', `${call}: ${String(error)}`)
     return
   }
   if (!sound) return
@@ -251,7 +253,7 @@ export function sendForm(world: World, random: Random): void {
       after()
     },
     // As with dgram: the socket was closed while a name was looked up, and dgram's own wait for their turn.
-    () => sender.closing && (byName || sender.binding || ours === undefined || sender.lookups),
+    () => sender.closing && (isIP(host) === 0 || sender.binding || ours === undefined || sender.lookups),
   )
   const polluted = ours !== undefined && random.chance(0.03)
   const { threw, error } = world.call(text, () => {
@@ -275,4 +277,82 @@ function pollute(): void {
 
 function cleanUp(): void {
   delete (Object.prototype as { source?: string }).source
+}
+
+const dead = (sender: Player, random: Random): { address: string; port: number } => ({
+  address: sender.reaches('127.0.0.1') ? '127.0.0.1' : '::1',
+  port: random.between(2, 6),
+})
+
+/** Sends small datagrams where nobody is; what comes back must not keep others out. */
+export function knock(world: World, random: Random): void {
+  const sender = world.player(
+    random,
+    ({ ours, closing, description: { receiveErrors, steady } }) =>
+      ours !== undefined && !closing && steady && receiveErrors,
+  )
+  if (sender === undefined) return
+  for (let count = random.between(5, 60); count > 0 && sender.errorLoad + costOf(20) < sender.room / 2; count--) {
+    sender.errorLoad += costOf(20)
+    const message = { data: Buffer.alloc(20), ...dead(sender, random) }
+    const text = `trySendmsg (${sender.name}): 20 bytes to ${message.address} ${message.port}`
+    const { threw, error } = world.call(text, () => trySendmsg(sender.socket as Socket, message))
+    if (threw) judge(world, sender, error, text, isSound(sender))
+  }
+}
+
+/** Sends to the living and to the dead in turn. */
+export function alternate(world: World, random: Random): void {
+  const sender = world.player(
+    random,
+    ({ ours, closing, description: { steady } }) => ours !== undefined && !closing && steady,
+  )
+  if (sender === undefined) return
+  for (let count = random.between(5, 40); count > 0; count--) {
+    sendTo(world, sender, random, undefined)
+    if (sender.errorLoad + costOf(20) > sender.room / 2) return
+    sender.errorLoad += costOf(20)
+    const message = { data: Buffer.alloc(20), ...dead(sender, random) }
+    const text = `trySendmsg (${sender.name}): 20 bytes to ${message.address} ${message.port}`
+    const { threw, error } = world.call(text, () => trySendmsg(sender.socket as Socket, message))
+    if (threw) judge(world, sender, error, text, isSound(sender))
+  }
+}
+
+/** One message by trySendmsg; `target` as replyTo gave it. */
+export function sendTo(world: World, sender: Player, random: Random, target: Target | undefined): void {
+  const made = plan(world, sender, 0, random, { sound: isSound(sender), ordered: true, target })
+  if (made === undefined) return
+  const text = `trySendmsg (${sender.name}): ${made.text}${target === undefined ? '' : ', an answer'}`
+  const { value, threw, error } = world.call(text, () => trySendmsg(sender.socket as Socket, made.message))
+  if (threw) {
+    made.refused(error, text)
+    judge(world, sender, error, text, made.sound)
+  } else if (value === null) made.refused(undefined, text)
+  else made.accepted(value, text)
+}
+
+/** A datagram whose sender has port 0, as only a raw socket can send it. */
+export function sendWithoutPort(world: World, random: Random): void {
+  const sink = world.player(
+    random,
+    ({ certain, address, group }) => certain && group === '' && (address === '127.0.0.1' || address === '0.0.0.0'),
+  )
+  const size = random.between(HEADER, 200)
+  if (sink === undefined || !world.hasRoom(sink, costOf(size), 1)) return
+  const { value: raw } = world.call('createSocket raw4', () => createSocket({ type: 'raw4', protocol: 17, pull: true }))
+  if (raw === undefined) return // it takes privileges
+  const expected = { address: '127.0.0.1', port: 0, destination: '127.0.0.1', interface: 1, cast: 'unicast' }
+  const entry = world.ledger.enter(sink.id, 0xfff0, size, false, expected, 'from port 0')
+  const data = Buffer.alloc(8 + size)
+  data.writeUInt16BE(sink.port, 2)
+  data.writeUInt16BE(data.length, 4)
+  write(data.subarray(8), world.ledger.run, entry)
+  sink.take(size)
+  const text = `trySendmsg (raw4) to ${sink.name}`
+  const { value } = world.call(text, () => trySendmsg(raw, { data, address: '127.0.0.1', source: '127.0.0.1' }))
+  const dropped = world.link === 'tight'
+  world.ledger.settle(entry, value === data.length ? (dropped ? 'free' : 'accepted') : 'refused')
+  if (value !== data.length) world.report.violate('sound', `${text} gave ${String(value)}`, 'raw4')
+  world.call('close (raw4)', () => raw.close())
 }

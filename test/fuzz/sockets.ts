@@ -3,9 +3,8 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { BlockList } from 'node:net'
 import { createSocket, type Socket } from 'sendmsg'
-import { descriptorOf } from '../helpers/descriptors.cjs'
+import { countSockets, descriptorOf } from '../helpers/descriptors.cjs'
 import { codeOf, ICMP, inspect, OwnError } from './failures'
-import type { Told } from './ledger'
 import { Player, type Description, type Way } from './player'
 import type { Random } from './random'
 import { startToRead } from './reading'
@@ -15,7 +14,8 @@ import type { World } from './world'
 type Options = Record<string, unknown> & { type: 'udp4' | 'udp6' }
 
 const LARGE = 4 << 20
-const DEFAULT_TOLD: readonly (keyof Told)[] = ['address', 'port', 'destination', 'ecn', 'trafficClass']
+const SMALL = 100_000
+const DEFAULT_TOLD = ['address', 'port', 'destination', 'interface', 'cast', 'ecn', 'trafficClass'] as const
 
 /** A list of the user's class, whose code runs whenever an address is looked up. */
 class CodedList extends BlockList {
@@ -95,8 +95,8 @@ function lookup(world: World, random: Random): (...args: unknown[]) => void {
 function optionsAt(world: World, random: Random, steady: boolean, way: Way, type: 'udp4' | 'udp6'): Options {
   const options: Options = { type }
   if (way !== 'message' && way !== 'messages' && way !== 'both' && way !== 'nobody') options['pull'] = true
-  if (steady) options['recvBufferSize'] = LARGE
-  if (world.link === 'narrow' ? random.chance(0.8) : random.chance(0.1)) {
+  if (steady) options['recvBufferSize'] = random.chance(0.1) ? SMALL : LARGE
+  if (world.link === 'narrow' || world.link === 'tight' ? random.chance(0.8) : random.chance(0.1)) {
     options['sendBufferSize'] = random.between(1, 60_000)
   }
   if (random.chance(0.3)) options['coalesce'] = random.chance(0.9)
@@ -107,7 +107,9 @@ function optionsAt(world: World, random: Random, steady: boolean, way: Way, type
       ['destination', 'ecn', 'hopLimit'],
       ['destination', 'interface', 'trafficClass', 'segmentSize'],
       ['destination', 'trafficClass', 'control', 'timestamp'],
+      ['dscp', 'cast'],
       [],
+      false,
     ])
   }
   if (random.chance(0.15)) options['receiveBlockList'] = blockList(world, random, type)
@@ -125,16 +127,19 @@ const pulledWays: readonly Way[] = ['pull', 'pull', 'recvmsg', 'recvmmsg', 'for 
 const pushedWays: readonly Way[] = ['message', 'message', 'messages', 'both']
 
 function describe(options: Options, way: Way, steady: boolean): Description {
-  const info = options['receiveInfo'] as readonly string[] | undefined
-  const asked: readonly (keyof Told)[] = info?.includes('hopLimit') === true ? ['hopLimit'] : []
+  const info = options['receiveInfo'] as readonly string[] | false | undefined
+  const names = info === false ? [] : (info ?? [])
+  const told = info === false ? (['address', 'port'] as const) : DEFAULT_TOLD
   return {
     family: options.type === 'udp4' ? 4 : 6,
     v6only: options['ipv6Only'] === true,
     way,
     steady,
     receiveErrors: options['receiveErrors'] === true,
-    whole: info?.includes('segmentSize') === true,
-    told: [...DEFAULT_TOLD, ...asked],
+    whole: names.includes('segmentSize'),
+    told: names.includes('hopLimit') ? [...told, 'hopLimit'] : told,
+    // Of a train only, and not of every datagram.
+    asked: names.filter((name) => name !== 'segmentSize'),
   }
 }
 
@@ -193,7 +198,12 @@ function enter(world: World, random: Random, options: Options, way: Way, steady:
   const description = describe(options, way, steady)
   const shown = Object.entries(options).filter(([, value]) => typeof value !== 'object' || Array.isArray(value))
   const text = `createSocket ${JSON.stringify(Object.fromEntries(shown))}`
+  const counts = random.chance(0.05)
+  const before = counts ? countSockets() : 0
   const { value, error } = world.call(text, () => createSocket(options as never))
+  if (counts && countSockets() > before) {
+    world.report.violate('descriptors', `${text} has opened a descriptor`, 'createSocket')
+  }
   if (value === undefined) {
     // The signal's own code, or a signal that is none.
     if (options['signal'] === undefined) world.report.violate('sound', `${text}: ${String(error)}`)
@@ -250,6 +260,13 @@ async function openBound(
     await once(ours!, 'listening')
   }
   player.room = player.ours!.getRecvBufferSize() / 2
+  if (address === '0.0.0.0' && random.chance(0.4)) {
+    const group = `239.255.${random.below(256)}.${random.between(1, 254)}`
+    const { threw } = world.call(`addMembership (${player.name}) ${group}`, () => {
+      player.ours!.addMembership(group, '127.0.0.1')
+    })
+    if (!threw) player.group = group
+  }
   return player
 }
 
@@ -271,7 +288,7 @@ export async function openPlain(world: World, random: Random): Promise<void> {
   })
   const description: Description = {
     ...{ family: type === 'udp4' ? 4 : 6, v6only: type === 'udp6', way: 'message', steady: random.chance(0.7) },
-    ...{ receiveErrors: false, whole: false, told: ['address', 'port'] },
+    ...{ receiveErrors: false, whole: false, told: ['address', 'port'], asked: [] },
   }
   const player = new Player(world, world.players.length, description, socket, undefined)
   world.players.push(player)

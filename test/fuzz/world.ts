@@ -6,8 +6,11 @@ import type { Player } from './player'
 import type { Random } from './random'
 import type { Report } from './report'
 
-/** What loopback is like. `plain`: as it is. `narrow`: sends have to wait. `parallel`: received on another CPU. */
-export const links = ['plain', 'narrow', 'parallel'] as const
+/**
+ * What loopback is like. `plain`: as it is. `narrow`: sends have to wait. `parallel`: received on another CPU.
+ * `tight`: what is too much is dropped, and told to those who ask for errors.
+ */
+export const links = ['plain', 'narrow', 'parallel', 'tight'] as const
 export type Link = (typeof links)[number]
 
 /** What programs do that can be left out. */
@@ -67,6 +70,15 @@ export class World {
     } catch (error) {
       inspect(error, text, this.report)
       return { error, threw: true }
+    }
+  }
+
+  /** Calls back into the package, where a program's event would do it. */
+  run(text: string, callback: () => void): void {
+    try {
+      callback()
+    } catch (error) {
+      inspect(error, text, this.report)
     }
   }
 
