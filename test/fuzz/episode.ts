@@ -9,7 +9,8 @@ import { orphan, pull, pullFrom } from './reading'
 import type { Report } from './report'
 import { alternate, knock, sendForm, sendMany, sendMessage, sendOne, sendWithoutPort } from './sending'
 import { openAdopted, openPlain, openSteady, openWild } from './sockets'
-import { World, type Habit, type Link } from './world'
+import type { Habit, Link } from './circumstances'
+import { World } from './world'
 import { callWrongly } from './wrong'
 
 const MOST_PLAYERS = 14
@@ -33,6 +34,9 @@ const spoilSome: Action = (world) => {
   const [first] = world.spoils
   if (first !== undefined) first()
 }
+const collect: Action = (_world, random) => {
+  if (random.chance(0.05)) globalThis.gc?.()
+}
 const open: Action = (world, random) => {
   if (world.players.length < MOST_PLAYERS) openWild(world, random)
 }
@@ -54,6 +58,7 @@ const actions: readonly (readonly [number, Action])[] = [
   [1, alternate],
   [1, sendWithoutPort],
   [1, orphan],
+  [1, collect],
 ]
 
 /** What user code does within a call. */
@@ -114,7 +119,7 @@ export async function runEpisode(seed: number, report: Report, circumstances: Ci
       await turn()
       world.turn()
     } else if (random.chance(0.1)) {
-      await undefined
+      await Promise.resolve()
     }
   }
   await drain(world, random)

@@ -126,6 +126,17 @@ export class Ledger {
     return { entry, size: entry.size }
   }
 
+  /** What a socket was said to have sent, and had not, is lost with it: it has told so. */
+  loosen(player: number): void {
+    for (const entry of this.entries.values()) {
+      if (entry.sender >> 2 !== player || entry.state !== 'accepted' || entry.arrived > 0) continue
+      const short = this.shortOf.get(entry.id)
+      if (short === undefined) this.await(entry.sink, -1)
+      else if (short.arrived < short.accepted--) this.await(entry.sink, -1)
+      entry.state = 'free'
+    }
+  }
+
   /** How many are still to arrive. */
   due(sink: number): number {
     return Math.max(0, (this.awaited.get(sink) ?? 0) - (this.cut.get(sink) ?? 0))

@@ -131,6 +131,8 @@ function disconnect(world: World, player: Player): void {
 export function close(world: World, player: Player, random: Random): void {
   const { ours, socket } = player
   if (ours === undefined) {
+    // Nobody can be told of what a borrowed socket still had to send.
+    world.ledger.loosen(player.id)
     if (!player.closing) socket.close()
     player.closing = true
     return

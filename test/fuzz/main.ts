@@ -7,7 +7,7 @@ import { runEpisode } from './episode'
 import { Random } from './random'
 import { Report, type Summary } from './report'
 import { runWorker, type WorkerOrder } from './threads'
-import type { Habit, Link } from './world'
+import type { Habit, Link } from './circumstances'
 
 export interface Order {
   readonly seed: number

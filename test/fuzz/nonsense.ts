@@ -39,7 +39,7 @@ export function nonsense(random: Random): unknown {
     () => new Array<unknown>(3),
     () => Object.create(null) as unknown,
     () => () => undefined,
-    () => class {},
+    () => Map,
     () => new Date(NaN),
     () => /x/,
     () => new Map(),

@@ -8,7 +8,7 @@ import { readJournal } from './journal'
 import type { Order } from './main'
 import { Random } from './random'
 import type { Summary, Violation } from './report'
-import { links, type Habit, type Link } from './world'
+import { links, type Habit, type Link } from './circumstances'
 
 export interface Run {
   readonly seed: number
@@ -18,12 +18,12 @@ export interface Run {
   readonly without?: readonly Habit[]
   /** The bundled main.ts. */
   readonly program: string
-  /** Of the child. */
-  readonly environment?: NodeJS.ProcessEnv
+  /** Of the child alone. */
+  readonly environment?: Record<string, string>
   /** Milliseconds without a call, after which it hangs. */
   readonly patience?: number
-  /** The number of the processor that it runs on. */
-  readonly processor?: number
+  /** Those of different lanes run on different processors. */
+  readonly lane?: number
 }
 
 export interface Result {
@@ -79,17 +79,19 @@ function canSetUp(link: Link): boolean {
 /** The links that can be made here; `plain` needs nothing. */
 export const possibleLinks = (): Link[] => links.filter((link) => link === 'plain' || canSetUp(link))
 
-/** Each seed has a link of its own. */
-export function linkOf(seed: number): Link {
-  const link = new Random(seed).one(links)
-  return canSetUp(link) ? link : 'plain'
-}
+/** Each seed has a link of its own, where that can be made. */
+const linkOf = (seed: number): Link => new Random(seed).one(links)
 
-function commandOf(link: Link, processor: number, program: string): string[] {
+/** The first seeds of each link. */
+export const seedsOfLinks = (): number[] =>
+  links.map((link) => Array.from({ length: 1000 }, (_, index) => index + 1).find((seed) => linkOf(seed) === link)!)
+
+function commandOf(link: Link, processor: number, program: string, environment: Record<string, string>): string[] {
   // On one processor, so that what is sent arrives in the order of its sending (net/core/dev.c, enqueue_to_backlog).
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
   const node = [
     ...['taskset', '-c', String(processor), 'python3', path.resolve(LENDER), String(ADOPTABLE)],
-    ...[process.execPath, program],
+    ...['env', ...variables, process.execPath, '--expose-gc', program],
   ]
   if (link === 'plain' && !canSetUp('plain')) return node
   const words = node.map((word) => `'${word}'`).join(' ')
@@ -108,22 +110,21 @@ export async function run({
   trace = false,
   without = [],
   program,
-  environment,
+  environment = {},
   patience = PATIENCE,
-  processor,
+  lane = 0,
 }: Run): Promise<Result> {
-  const link = linkOf(seed)
-  const cpu = processor ?? processors[0]!
+  const link = canSetUp(linkOf(seed)) ? linkOf(seed) : 'plain'
+  const cpu = processors[lane % processors.length]!
   const journal = path.join(os.tmpdir(), `fuzz-${process.pid}-${seed}-${Date.now()}`)
   const order: Order = { seed, calls, link, episode, trace, journal, workers: true, without }
-  const [command, ...args] = commandOf(link, cpu, program)
+  const [command, ...args] = commandOf(link, cpu, program, environment)
   const start = Date.now()
   const child = spawn(command!, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       NODE_OPTIONS: '',
-      ...environment,
       FUZZ_ORDER: JSON.stringify(order),
     },
   })

@@ -118,7 +118,7 @@ export class Player {
     let at = 0
     do {
       const part = data.subarray(at, at + step)
-      const { entry, size } = world.ledger.arrive(this.id, part, expected as Told, given.truncated !== true, inOrder)
+      const { entry, size } = world.ledger.arrive(this.id, part, expected, given.truncated !== true, inOrder)
       if (entry !== undefined && entry.arrived <= 1) this.unload(size)
       at += step
     } while (at < data.length)

@@ -94,7 +94,7 @@ export function startToRead(world: World, player: Player, random: Random): void 
   }
   switch (way) {
     case 'message':
-      ;(socket as dgram.Socket).on('message', take)
+      socket.on('message', take)
       return
     case 'messages':
       ours!.on('messages', (messages) => {

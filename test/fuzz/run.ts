@@ -2,8 +2,9 @@
 import { randomInt } from 'node:crypto'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { possibleLinks, run, type Result } from './parent'
-import { habits, links } from './world'
+import { possibleLinks, run } from './parent'
+import { tell } from './tell'
+import { habits, links } from './circumstances'
 
 const text = { type: 'string' } as const
 const { values } = parseArgs({
@@ -13,21 +14,9 @@ const { values } = parseArgs({
   },
 })
 
-function print({ link, summary, last, milliseconds }: Result): void {
-  const { seed, calls, episodes, workers, accepted, arrived, waited, violations } = summary
-  const speed = Math.round((calls * 1000) / milliseconds)
-  console.log(
-    `seed ${seed} (${link}): ${calls} calls in ${episodes} episodes and ${workers} workers, ${speed} a second; ` +
-      `${accepted} datagrams accepted, ${arrived} arrived, ${waited} calls waited; ${violations.length} rules broken`,
-  )
-  for (const { rule, episode, call, count, detail } of violations) {
-    const again = episode < 0 ? `--calls ${call + 1000}` : `--calls ${call} (or --episode ${episode} --calls 1000)`
-    console.log(
-      `  ${rule}, ${count} times, first at call ${call}: --seed ${seed} ${again}\n    ${detail.replaceAll('\n', '\n    ')}`,
-    )
-  }
-  if (last.length > 0) console.log(`  the last calls:\n    ${last.join('\n    ')}`)
-}
+/** Of the processes that are fuzzed: what they are to run with, and how long they may be without a call. */
+const environment = JSON.parse(process.env['FUZZ_ENVIRONMENT'] ?? '{}') as Record<string, string>
+const patience = Number(process.env['FUZZ_PATIENCE'] ?? 30_000)
 
 async function main(): Promise<void> {
   const first = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
@@ -38,7 +27,7 @@ async function main(): Promise<void> {
   let broken = 0
   let calls = 0
   const start = Date.now()
-  const work = async (processor: number): Promise<void> => {
+  const work = async (lane: number): Promise<void> => {
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
       const result = await run({
         seed,
@@ -47,14 +36,16 @@ async function main(): Promise<void> {
         trace: values.trace,
         without: habits.filter((habit) => values.without?.split(',').includes(habit)),
         program: values.program ?? path.join(__dirname, 'main.js'),
-        processor,
+        lane,
+        environment,
+        patience,
       })
-      print(result)
+      console.log(tell(result))
       broken += result.summary.violations.length
       calls += result.summary.calls
     }
   }
-  await Promise.all(Array.from({ length: processes }, (_, processor) => work(processor)))
+  await Promise.all(Array.from({ length: processes }, (_, lane) => work(lane)))
   console.log(`fuzz: ${calls} calls in ${Math.round((Date.now() - start) / 1000)} s, ${broken} rules broken`)
   process.exitCode = broken === 0 ? 0 : 1
 }

@@ -1,5 +1,5 @@
 // Sending, in all forms.
-import dgram from 'node:dgram'
+import type dgram from 'node:dgram'
 import { isIP } from 'node:net'
 import { createSocket, sendmmsg, sendmsg, trySendmmsg, trySendmsg, type Socket } from 'sendmsg'
 import { codeOf, ICMP, OwnError } from './failures'
@@ -210,7 +210,7 @@ export function sendMessage(world: World, random: Random): void {
   const told = world.operations.callback(text, (error, bytes) => {
     if (error === null) made.accepted(bytes as number, text)
     else {
-      world.report.note(`${text}: ${String(error)}`)
+      world.report.note(`${text}: ${(error as Error).message}`)
       made.refused(error, text)
       judge(world, sender, error, text, made.sound)
     }
@@ -259,7 +259,7 @@ export function sendForm(world: World, random: Random): void {
   const { threw, error } = world.call(text, () => {
     if (polluted) pollute()
     try {
-      ;(socket as dgram.Socket).send(...([...args, told.callback] as unknown as [Uint8Array, number]))
+      socket.send(...([...args, told.callback] as unknown as [Uint8Array, number]))
     } finally {
       if (polluted) cleanUp()
     }

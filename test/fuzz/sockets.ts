@@ -176,6 +176,8 @@ function watch(world: World, player: Player): void {
     player.binding = false
     if (ours === undefined) return
     inspect(error, `'error' of ${player.name}`, world.report)
+    // The rest of a train whose start was taken, when it was closed.
+    if (player.closing && codeOf(error) === 'ECANCELED') world.ledger.loosen(player.id)
     if (world.ending || player.disturbed) return
     const code = codeOf(error)
     if (player.listening && code !== undefined && ICMP.has(code)) {

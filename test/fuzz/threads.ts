@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { descriptors } from '../helpers/descriptors.cjs'
 import { Random } from './random'
 import type { Report, Summary } from './report'
-import type { Habit, Link } from './world'
+import type { Habit, Link } from './circumstances'
 
 export interface WorkerOrder {
   readonly seed: number
@@ -39,7 +39,7 @@ export async function runWorker(seed: number, link: Link, without: readonly Habi
   report.call(`a worker, seed ${order.seed}, ${how}`)
   report.summary.workers++
   const before = sockets()
-  const worker = new Worker(__filename, { workerData: order })
+  const worker = new Worker(process.argv[1]!, { workerData: order })
   worker.on('message', (summary: Summary) => {
     report.summary.calls += summary.calls
     report.summary.accepted += summary.accepted
@@ -47,7 +47,7 @@ export async function runWorker(seed: number, link: Link, without: readonly Habi
     for (const { rule, detail } of summary.violations) report.violate(rule, `worker of seed ${order.seed}: ${detail}`)
   })
   worker.on('error', (error) => {
-    report.violate('uncaught', `worker of seed ${order.seed}: ${String((error as Error).stack)}`)
+    report.violate('uncaught', `worker of seed ${order.seed}: ${String(error.stack)}`)
   })
   const exit = once(worker, 'exit')
   if (how === 'terminate') {

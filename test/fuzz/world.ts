@@ -1,21 +1,11 @@
 // What the calls of one episode share.
 import { OwnError, inspect } from './failures'
+import type { Habit, Link } from './circumstances'
 import type { Ledger } from './ledger'
 import { Operations } from './operations'
 import type { Player } from './player'
 import type { Random } from './random'
 import type { Report } from './report'
-
-/**
- * What loopback is like. `plain`: as it is. `narrow`: sends have to wait. `parallel`: received on another CPU.
- * `tight`: what is too much is dropped, and told to those who ask for errors.
- */
-export const links = ['plain', 'narrow', 'parallel', 'tight'] as const
-export type Link = (typeof links)[number]
-
-/** What programs do that can be left out. */
-export const habits = ['transfer', 'mangle', 'blocklists', 'lookalikes', 'control', 'getters', 'receiveInfo'] as const
-export type Habit = (typeof habits)[number]
 
 /** Code of the fuzzer's within calls within its code. */
 const DEEPEST = 2
