@@ -6,7 +6,6 @@ import os from 'node:os'
 import path from 'node:path'
 import { readJournal } from './journal'
 import type { Order } from './main'
-import { Random } from './random'
 import type { Summary, Violation } from './report'
 import { links, type Habit, type Link } from './circumstances'
 
@@ -80,7 +79,7 @@ function canSetUp(link: Link): boolean {
 export const possibleLinks = (): Link[] => links.filter((link) => link === 'plain' || canSetUp(link))
 
 /** Each seed has a link of its own, where that can be made. */
-const linkOf = (seed: number): Link => new Random(seed).one(links)
+const linkOf = (seed: number): Link => links[seed % links.length]!
 
 /** The first seeds of each link. */
 export const seedsOfLinks = (): number[] =>

@@ -1,5 +1,4 @@
 // Receiving, in all forms.
-import type dgram from 'node:dgram'
 import {
   createSocket,
   recvmmsg,

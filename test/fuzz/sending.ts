@@ -1,5 +1,4 @@
 // Sending, in all forms.
-import type dgram from 'node:dgram'
 import { isIP } from 'node:net'
 import { createSocket, sendmmsg, sendmsg, trySendmmsg, trySendmsg, type Socket } from 'sendmsg'
 import { codeOf, ICMP, OwnError } from './failures'
