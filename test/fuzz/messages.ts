@@ -280,7 +280,7 @@ export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Ran
   const expected: Expected = {
     address: addressOf(sender, address),
     // Linux may give it another one when it is disconnected.
-    port: sender.port === 0 || sender.disturbed ? undefined : sender.port,
+    port: sender.port === 0 || !sender.description.steady ? undefined : sender.port,
     destination: address,
     interface: 1,
     cast: isGroup(address) ? 'multicast' : 'unicast',
@@ -347,7 +347,7 @@ export function plan(world: World, sender: Player, queue: 0 | 1 | 2, random: Ran
 
 /** Where the kernel sends from when nobody says. */
 function addressOf(sender: Player, destination: string): string | undefined {
-  if (sender.address === '' || sender.disturbed) return undefined
+  if (sender.address === '' || !sender.description.steady) return undefined
   if (isGroup(destination) && sender.address !== '127.0.0.1') return undefined
   if (sender.address !== '0.0.0.0' && sender.address !== '::') return sender.address
   return destination.startsWith('127.') ? '127.0.0.1' : destination === '::1' ? '::1' : undefined

@@ -51,8 +51,8 @@ const processors = allowed()
 function setUp(link: Link, processor: number): string {
   const lines = ['ip link set lo up', 'ip link set lo multicast on']
   // Trains of 64 kB must fit into the bucket, or they are dropped.
-  if (link === 'narrow') lines.push('tc qdisc add dev lo root tbf rate 60mbit burst 70kb limit 256mb')
-  if (link === 'tight') lines.push('tc qdisc add dev lo root tbf rate 60mbit burst 70kb limit 200kb')
+  if (link === 'narrow') lines.push('tc qdisc add dev lo root tbf rate 30mbit burst 70kb limit 256mb')
+  if (link === 'tight') lines.push('tc qdisc add dev lo root tbf rate 30mbit burst 70kb limit 200kb')
   if (link === 'parallel') {
     const other = processors.find((number) => number !== processor)
     const mask = other === undefined ? '0' : (1n << BigInt(other)).toString(16)

@@ -60,10 +60,10 @@ function use(world: World, player: Player, data: Data, random: Random): void {
   if (world.may('transfer') && random.chance(0.003) && player.ours !== undefined) {
     try {
       structuredClone(data, { transfer: [data.buffer] } as never)
-      world.report.violate('transfer', `${player.name}: ${data.length} bytes were transferred`)
     } catch {
-      // That is how it should be.
+      // From Node 21 on; before that they are copied.
     }
+    if (data.buffer.byteLength === 0) world.report.violate('transfer', `${player.name}: its memory is gone`)
   }
 }
 
@@ -266,7 +266,9 @@ async function iterate(world: World, player: Player, random: Random): Promise<vo
 export function pull(world: World, random: Random): void {
   const player = world.player(random, ({ description, ours, closing }) => {
     if (ours === undefined || (closing && !random.chance(0.1))) return false
-    return description.way === 'pull' || random.chance(0.02)
+    // What is read in another way has an order of its own, or is not to be pulled from.
+    const readsInOrder = ['recvmsg', 'recvmmsg', 'for await', 'descriptor'].includes(description.way)
+    return description.way === 'pull' || (!(description.steady && readsInOrder) && random.chance(0.02))
   })
   if (player !== undefined) pullFrom(world, player, random, random.chance(0.7))
 }
@@ -335,10 +337,10 @@ function answer(world: World, player: Player, info: MessageInfo, random: Random)
   const sink = world.players.find((other) => other.port === port)
   if (sink !== undefined && !sink.reached.includes(address!)) return
   if (sink !== undefined) sendTo(world, player, random, { address: address!, port: port!, sink, reply } as Target)
-  else {
+  else if (info.port === 0) {
     const text = `trySendmsg (${player.name}): an answer to ${address} ${port}`
     const { error } = world.call(text, () => trySendmsg(player.ours!, { data: Buffer.alloc(20), ...value }))
-    if (info.port === 0 && codeOf(error)?.startsWith('ERR_') === true) {
+    if (codeOf(error)?.startsWith('ERR_') === true) {
       world.report.violate('sound', `${text}: ${String(error)}`, 'port 0')
     }
   }
