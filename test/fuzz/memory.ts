@@ -74,7 +74,7 @@ function lay(bytes: Uint8Array, random: Random): Piece {
 }
 
 function overwrite({ buffer, start, size }: Piece): void {
-  if (buffer.byteLength < start + size) return // taken away
+  if (size === 0 || buffer.byteLength < start + size) return // taken away
   new Uint8Array(buffer, start, size).fill(0xee)
 }
 
