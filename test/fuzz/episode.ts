@@ -6,6 +6,7 @@ import { Ledger, describe } from './ledger'
 import { callMethod, close, closeSome, live } from './life'
 import { Random } from './random'
 import { orphan, pull, pullFrom } from './reading'
+import type { Player } from './player'
 import type { Report } from './report'
 import { alternate, knock, sendForm, sendMany, sendMessage, sendOne, sendWithoutPort } from './sending'
 import { openAdopted, openPlain, openSteady, openWild } from './sockets'
@@ -166,7 +167,8 @@ async function drain(world: World, random: Random): Promise<void> {
   for (const player of certain) {
     const lost = complete ? [] : ledger.missing(player.id)
     for (const entry of lost.slice(0, TOLD)) {
-      report.violate('lost', `${player.name}: ${lost.length} are missing, ${describe(entry)}`, player.description.way)
+      const detail = `${lost.length} are missing, the kernel dropped ${dropsOf(player)}; ${describe(entry)}`
+      report.violate('lost', `${player.name}: ${detail}`, player.description.way)
     }
     if (player.ours === undefined) continue
     const { ours } = player
@@ -214,6 +216,14 @@ async function end(world: World, random: Random): Promise<void> {
 
 function account(world: World): void {
   for (const ending of world.endings) ending()
+}
+
+/** How many datagrams the kernel had no room for. */
+function dropsOf({ port, description: { family } }: Player): string {
+  const place = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const lines = readFileSync(`/proc/self/net/${family === 4 ? 'udp' : 'udp6'}`, 'utf8').split('\n')
+  const found = lines.map((line) => line.trim().split(/\s+/)).find(([, local]) => local?.endsWith(place))
+  return `${found?.at(-1)}, has ${Number.parseInt(found?.[4]?.split(':')[1] ?? '0', 16)} bytes queued`
 }
 
 /** What the kernel says of sockets, by their numbers in /proc/self/fd. */

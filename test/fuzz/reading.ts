@@ -222,7 +222,7 @@ async function readOn(world: World, player: Player, random: Random): Promise<voi
         },
         failed: (error) => {
           judge(world, player, error, text, false)
-          resolve(ICMP.has(codeOf(error) ?? ''))
+          resolve(ICMP.has(codeOf(error) ?? '') || error instanceof OwnError)
         },
       })
     })
