@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { descriptors } from '../helpers/descriptors.cjs'
-import { Ledger, describe } from './ledger'
+import { Ledger, describe, type Entry } from './ledger'
 import { callMethod, close, closeSome, live } from './life'
 import { Random } from './random'
 import { orphan, pull, pullFrom } from './reading'
@@ -167,7 +167,7 @@ async function drain(world: World, random: Random): Promise<void> {
   for (const player of certain) {
     const lost = complete ? [] : ledger.missing(player.id)
     for (const entry of lost.slice(0, TOLD)) {
-      const detail = `${lost.length} are missing, the kernel dropped ${dropsOf(player)}; ${describe(entry)}`
+      const detail = `${lost.length} are missing, the kernel dropped ${dropsOf(player)}; ${describe(entry)}; ${idsOf(lost)}`
       report.violate('lost', `${player.name}: ${detail}`, player.description.way)
     }
     if (player.ours === undefined) continue
@@ -216,6 +216,17 @@ async function end(world: World, random: Random): Promise<void> {
 
 function account(world: World): void {
   for (const ending of world.endings) ending()
+}
+
+/** Which they are: 3-7, 9. */
+function idsOf(entries: readonly Entry[]): string {
+  const ranges: [number, number][] = []
+  for (const { id } of entries) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last[1] === id - 1) last[1] = id
+    else ranges.push([id, id])
+  }
+  return ranges.map(([first, last]) => `${first}-${last}`).join(', ')
 }
 
 /** How many datagrams the kernel had no room for. */

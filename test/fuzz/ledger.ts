@@ -170,23 +170,23 @@ export class Ledger {
   }
 
   private arriveShort(sink: number, data: Buffer, whole: boolean): Arrival {
-    const short = this.shorts.get(keyOf(sink, data))
-    if (short !== undefined) {
-      const possible = short.entries.length - short.refused
-      if (++short.arrived <= short.accepted) this.await(sink, -1)
-      if (short.arrived <= possible) return { entry: short.entries[short.arrived - 1], size: data.length }
-      if (whole) {
-        const last = describe(short.entries.at(-1)!)
-        this.report.violate('twice', `${short.arrived} arrivals of ${data.length} bytes, ${possible} sent: ${last}`)
-        return { entry: undefined, size: data.length }
-      }
+    const unknown = { entry: undefined, size: data.length }
+    if (!whole) {
+      this.cut.set(sink, (this.cut.get(sink) ?? 0) + 1)
+      return unknown
     }
-    if (!whole) this.cut.set(sink, (this.cut.get(sink) ?? 0) + 1)
-    else {
+    const short = this.shorts.get(keyOf(sink, data))
+    if (short === undefined) {
       const start = data.subarray(0, 32).toString('hex')
       this.report.violate('bytes', `#${sink} got ${data.length} bytes that nobody sent: ${start}`)
+      return unknown
     }
-    return { entry: undefined, size: data.length }
+    const possible = short.entries.length - short.refused
+    if (++short.arrived <= short.accepted) this.await(sink, -1)
+    if (short.arrived <= possible) return { entry: short.entries[short.arrived - 1], size: data.length }
+    const last = describe(short.entries.at(-1)!)
+    this.report.violate('twice', `${short.arrived} arrivals of ${data.length} bytes, ${possible} sent: ${last}`)
+    return unknown
   }
 
   private checkOrder(entry: Entry): void {

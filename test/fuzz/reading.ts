@@ -131,9 +131,10 @@ interface Room {
   count?: number
 }
 
-function roomAt(world: World, random: Random, many: boolean): Room {
+function roomAt(world: World, player: Player, random: Random, many: boolean): Room {
   const room: Room = {}
-  if (random.chance(0.1)) {
+  // Of a train that comes whole nobody knows what is cut off.
+  if (!player.description.whole && random.chance(0.1)) {
     room.length = random.weighted([
       [1, random.below(40)],
       [2, random.below(2000)],
@@ -195,7 +196,7 @@ async function readOn(world: World, player: Player, random: Random): Promise<voi
   if (way === 'descriptor') world.stops.add(stop)
   while (!world.ending && !player.closing) {
     const many = way === 'recvmmsg' || (way === 'descriptor' && random.chance(0.5))
-    const room = roomAt(world, random, many)
+    const room = roomAt(world, player, random, many)
     const options = way === 'descriptor' ? { ...room, signal: controller.signal } : room
     const socket = way === 'descriptor' ? player.descriptor! : ours!
     const method = way !== 'descriptor' && random.chance(0.5)
@@ -277,7 +278,7 @@ export function pull(world: World, random: Random): void {
 export function pullFrom(world: World, player: Player, random: Random, isTry: boolean): boolean {
   const ours = player.ours!
   const many = random.chance(0.5)
-  const room = roomAt(world, random, many)
+  const room = roomAt(world, player, random, many)
   const method = random.chance(0.5)
   const text = `${isTry ? 'tryR' : 'r'}ecv${many ? 'm' : ''}msg (${player.name}) ${JSON.stringify(room)}`
   const take = (messages: readonly Message[]): void => {
