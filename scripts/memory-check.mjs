@@ -1,6 +1,6 @@
 // Runs the tests that attack the library, and those that work it most, with the addon under AddressSanitizer and
-// UndefinedBehaviorSanitizer, and sends, receives, opens and closes until a leak would show; and measures what received
-// messages hold.
+// UndefinedBehaviorSanitizer, and makes a million calls at random there (test/fuzz/); sends, receives, opens and closes until
+// a leak would show; and measures what received messages hold.
 //
 //     node scripts/memory-check.mjs [test…]
 //
@@ -10,6 +10,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import os from 'node:os'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { nodeHeaders } from './node-headers.mjs'
@@ -63,16 +64,19 @@ async function copyPackage() {
 
 const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
 
-/** Runs a script of the copy; tells its exit code and what it wrote. */
-function run(script, args = [], leaks = 0) {
-  const env = {
-    ...process.env,
+/** What a process runs with whose addon is watched. */
+function watched(leaks) {
+  return {
     LD_PRELOAD: `${library('libasan.so')}:${library('libubsan.so')}`,
     // Node itself frees little at its end: of leaks only those count that the addon allocated.
     ASAN_OPTIONS: `detect_leaks=${leaks}:exitcode=${leaks === 1 ? 0 : 1}:log_path=${path.join(logs, 'address')}:handle_segv=1:allocator_may_return_null=1`,
     UBSAN_OPTIONS: `print_stacktrace=1:log_path=${path.join(logs, 'undefined')}`,
-    TAP_TIMEOUT: String(LIMIT / 1000),
   }
+}
+
+/** Runs a script of the copy; tells its exit code and what it wrote. */
+function run(script, args = [], leaks = 0) {
+  const env = { ...process.env, ...watched(leaks), TAP_TIMEOUT: String(LIMIT / 1000) }
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--expose-gc', script, ...args], { cwd: copy, env })
     let output = ''
@@ -83,6 +87,14 @@ function run(script, args = [], leaks = 0) {
       resolve({ code: code ?? signal, output })
     })
   })
+}
+
+/** A million calls at random; the processes that make them are watched, and not the one that starts them. */
+function fuzz() {
+  const args = ['--seeds', '40', '--calls', '25000', '--processes', String(os.availableParallelism())]
+  const env = { ...process.env, FUZZ_ENVIRONMENT: JSON.stringify(watched(0)), FUZZ_PATIENCE: '120000' }
+  const script = path.join('test', 'fuzz', 'run.js')
+  return spawnSync(process.execPath, [script, ...args], { cwd: copy, env, encoding: 'utf8' })
 }
 
 /** Reports of the sanitizers that involve the addon; a child's, too. */
@@ -108,6 +120,11 @@ for (const name of names) {
     problems.push(
       `${name}: exit ${code}\n${(output.match(/^ *not ok .*$/gm) ?? []).slice(0, 10).join('\n')}\n${output.slice(-2000)}`,
     )
+}
+if (wanted.length === 0) {
+  const { status, stdout, stderr } = fuzz()
+  process.stdout.write(stdout)
+  if (status !== 0) problems.push(`fuzz: exit ${status}\n${stderr.slice(-2000)}`)
 }
 // Blocks that nothing points to at the end, and then, with the addon as it is built for use, the growth of it all.
 const growth = path.join('scripts', 'memory-growth.cjs')
