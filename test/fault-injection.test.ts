@@ -1,0 +1,320 @@
+// System calls that fail, one at a time, in everything that can be done with a socket: test/linux/fault-scenarios.cjs.
+// strace makes them fail; test/linux/fault-rules.ts says with what, and what has to come of it.
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import t from 'tap'
+import { noPeer, Peer, type PeerSocket } from './helpers/peer'
+import { faults, rules, type Rule } from './linux/fault-rules'
+import { noStrace, traced, type TracedCall } from './linux/strace'
+
+interface Step {
+  times: number
+  value?: unknown
+  error?: string
+  code?: string
+  syscall?: string
+  says?: string
+}
+
+interface Performed {
+  steps: Record<string, Step>
+  unsettled: string[]
+  hung: boolean
+}
+
+interface Finished extends Performed {
+  left: [number, string][]
+  gone: number[]
+  /** The lent descriptor was taken over, and closed. */
+  taken: boolean
+  /** How many there still are. */
+  lent: number
+  claimed: number
+}
+
+/** What a scenario says of itself. */
+interface Scenario {
+  /** The step that fails. */
+  tells?: string
+  /** The step that fails when the socket could not be opened and bound. */
+  tellsOpening?: string
+  /** Fails in any case, by a rule of strace's. */
+  base?: string
+  /** It takes over a descriptor. */
+  adopts?: boolean
+  /** What it does is done in a thread that it starts. */
+  follows?: boolean
+  /** In a process where nothing was asked for before. */
+  fresh?: boolean
+}
+
+const scenarios = require('./linux/fault-scenarios.cjs') as Record<string, Scenario>
+
+/** Descriptors that one runner is started with; a scenario that takes one over closes it. */
+const LENT = Array.from({ length: 96 }, (_, at) => `lent ${at}`)
+const directory = path.join(__dirname, 'linux')
+
+/** test/linux/fault-runner.cjs. */
+class Runner {
+  private readonly child: ChildProcessWithoutNullStreams
+  private readonly lines: AsyncIterator<string>
+  private stderr = ''
+  private readonly threads = new Map<string, number>()
+  ended = false
+
+  constructor(
+    private readonly peer: PeerSocket,
+    environment: NodeJS.ProcessEnv = {},
+  ) {
+    const lends = path.join(__dirname, 'witness', 'lend_descriptors.py')
+    const kinds = Object.fromEntries(LENT.map((name) => [name, 'udp4']))
+    const argv = [lends, JSON.stringify(kinds), process.execPath, path.join(directory, 'fault-runner.cjs')]
+    const env = { ...process.env, NODE_OPTIONS: '', ...environment }
+    this.child = spawn('python3', argv, { env })
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.child.on('exit', () => (this.ended = true))
+    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
+  }
+
+  get pid(): number {
+    return this.child.pid!
+  }
+
+  end(): void {
+    this.child.stdin.end()
+  }
+
+  async ask(command: object): Promise<ReturnType<typeof JSON.parse>> {
+    this.child.stdin.write(`${JSON.stringify(command)}\n`)
+    for (;;) {
+      const { value } = (await this.lines.next()) as { value: string | undefined }
+      if (value === undefined) {
+        this.ended = true
+        throw new Error(`The process ended: ${this.stderr.slice(0, 2000)}`)
+      }
+      const answer = JSON.parse(value)
+      if (answer.failure !== undefined) throw new Error(answer.failure)
+      if (answer.incoming === undefined) return answer
+      const { port, count } = answer.incoming as { port: number; count: number }
+      const datagrams = Array.from({ length: count }, (_, at) => ({ data: `in ${at}`, address: '127.0.0.1', port }))
+      await this.peer.send(...datagrams)
+      this.child.stdin.write('{"incoming":"sent"}\n')
+    }
+  }
+
+  /** The number of the thread that scenarios run in. */
+  async thread(place: string): Promise<number> {
+    let thread = this.threads.get(place)
+    if (thread === undefined) {
+      thread = (await this.ask({ place, step: 'thread' })).thread as number
+      this.threads.set(place, thread)
+    }
+    return thread
+  }
+}
+
+const peer = noPeer === false ? new Peer() : undefined
+t.teardown(() => peer?.end())
+
+const calls = Object.keys(faults).join(',')
+const places = (name: string): string[] =>
+  /^(bind\(\)|bindSync\(\)|sendmsg|recvmsg|'message')/.test(name) && !/all options|dgram/.test(name)
+    ? ['main', 'worker']
+    : ['main']
+
+/** What one system call of a scenario is made to fail with. */
+interface Fault {
+  call: string
+  /** The how manieth of its name. */
+  at: number
+  line: string
+  error: string
+  rule: Rule | undefined
+}
+
+interface Outcome {
+  prepared: Performed
+  run: Performed
+  again: Performed
+  finished: Finished
+  trace: TracedCall[]
+  before?: Record<string, number>
+  after?: Record<string, number>
+  arrived: string[]
+}
+
+const problemsOf = (step: string, { steps, unsettled, hung }: Performed): string[] => [
+  ...(hung ? [`${step} hangs`] : []),
+  ...unsettled.map((name) => `${step}: ${name} was never settled`),
+  ...Object.entries(steps).flatMap(([name, { code, says }]) =>
+    code === undefined ? [] : [`${step}: ${name} failed with ${code}: ${says ?? ''}`],
+  ),
+]
+
+t.test('system calls that fail', { skip: noStrace || noPeer }, async (t) => {
+  const sink = await peer!.open({ family: 4, address: '127.0.0.1' })
+  const outside = await peer!.open({ family: 4, address: '127.0.0.1' })
+  let runner: Runner | undefined
+  let tag = 0
+  t.teardown(() => runner?.end())
+
+  const perform = async (name: string, place: string, fault?: Fault): Promise<Outcome> => {
+    const { base, adopts = false, follows = false, fresh = false } = scenarios[name]!
+    if (runner?.ended === true || fresh) {
+      runner?.end()
+      runner = undefined
+    }
+    runner ??= new Runner(outside, fresh ? { SENDMSG_NO_PROBE: '1' } : {})
+    const mine = runner
+    const thread = await mine.thread(place)
+    const ask = async (step: string): Promise<Performed> => await mine.ask({ place, step })
+    tag++
+    const prepared = await mine.ask({ place, step: 'prepare', name, sink: sink.port, tag: String(tag) })
+    const inject = base === undefined ? [] : [base]
+    const { lent } = prepared as { lent: number }
+    const before = adopts ? await peer!.options(mine.pid, lent) : undefined
+    if (fault !== undefined) {
+      const { times = 1 } = fault.rule ?? {}
+      const last = times === Infinity ? '+' : `..${fault.at + times - 1}`
+      inject.push(`${fault.call}:error=${fault.error}:when=${fault.at}${last}`)
+    }
+    let run!: Performed
+    const trace = await traced(thread, { calls, inject, follow: follows }, async () => {
+      run = await ask('run')
+    })
+    const after = adopts && run.steps['bind']?.code !== undefined ? await peer!.options(mine.pid, lent) : undefined
+    const again = await ask('again')
+    const finished = (await ask('finish')) as Finished
+    if (finished.lent === 0 || fresh) {
+      mine.end()
+      runner = undefined
+    }
+    const arrived = (await sink.receive(0)).map(({ data }) => data.toString())
+    return { prepared, run, again, finished, trace, arrived, ...(before && { before }), ...(after && { after }) }
+  }
+
+  for (const name of Object.keys(scenarios)) {
+    for (const place of places(name)) {
+      t.test(`${name}${place === 'worker' ? ', in a worker thread' : ''}`, async (t) => {
+        const baseline = await perform(name, place)
+        t.same(problemsOfAll(baseline), [], 'without failures')
+        const found = faultsOf(name, baseline.trace)
+        for (const fault of found) {
+          const title = `${fault.error} of ${fault.call} ${fault.at}: ${fault.line}`
+          const problems = await perform(name, place, fault).then(
+            (outcome) => problemsWith(name, fault, baseline, outcome),
+            (error: Error) => {
+              runner?.end()
+              runner = undefined
+              return [error.message]
+            },
+          )
+          t.equal(problems.length, 0, title, problems.length > 0 ? { problems } : {})
+        }
+      })
+    }
+  }
+})
+
+/** Each call that a scenario made, with each error that there is for it. */
+function faultsOf(name: string, trace: TracedCall[]): Fault[] {
+  const { base = '' } = scenarios[name]!
+  const counts = new Map<string, number>()
+  return trace.flatMap(({ thread, name: call, line }) => {
+    const key = `${thread} ${call}`
+    const at = (counts.get(key) ?? 0) + 1
+    counts.set(key, at)
+    if (base.split(':')[0]!.split(',').includes(call)) return []
+    return faults[call]!.flatMap((error) => {
+      const rule = rules.find(
+        (one) =>
+          (one.scenario?.test(name) ?? true) &&
+          (one.call?.test(call) ?? true) &&
+          (one.line?.test(line) ?? true) &&
+          (one.error?.test(error) ?? true),
+      )
+      return rule?.comes === 'skipped' ? [] : [{ call, at, line, error, rule }]
+    })
+  })
+}
+
+const problemsOfAll = ({ prepared, run, again, finished, arrived }: Outcome): string[] => [
+  ...problemsOf('prepare', prepared),
+  ...problemsOf('run', run),
+  ...problemsOf('again', again),
+  ...problemsOf('finish', finished),
+  ...leftovers(finished, arrived),
+]
+
+function leftovers({ left, gone, taken, claimed }: Finished, arrived: string[], leaves?: RegExp): string[] {
+  return [
+    ...left.filter(([, target]) => leaves?.test(target) !== true).map(([number, target]) => `descriptor ${number} is left: ${target}`),
+    ...(gone.length > (taken ? 1 : 0) ? [`descriptors are gone: ${gone.join()}`] : []),
+    ...(arrived.length === claimed ? [] : [`${claimed} datagrams sent, ${arrived.length} arrived`]),
+    ...(new Set(arrived).size === arrived.length ? [] : [`some arrived twice: ${arrived.join()}`]),
+  ]
+}
+
+/** What was received in `run`, and what was left of it. */
+function received({ run, again }: Outcome): number | undefined {
+  const left = again.steps['left']?.value
+  if (left === undefined) return undefined
+  const value = run.steps['receive']?.value
+  return (left as number) + (Array.isArray(value) ? value.length : typeof value === 'string' ? 1 : 0)
+}
+
+function problemsWith(name: string, fault: Fault, baseline: Outcome, outcome: Outcome): string[] {
+  const { run, prepared, again, finished, trace, arrived } = outcome
+  const { tells: usual, tellsOpening = usual } = scenarios[name]!
+  const opens = !/^(connect|send|recv)/.test(fault.call)
+  const { comes, code, says, leaves }: Omit<Rule, 'why'> = fault.rule ?? { comes: 'told' }
+  const by = opens ? tellsOpening : usual
+  const codes = [...(Array.isArray(code) ? [fault.error, ...code] : [code ?? fault.error])] as string[]
+  if (comes === 'either') codes.push(fault.error)
+  const problems = [
+    ...(trace.some(({ line }) => line.includes('INJECTED')) ? [] : ['nothing was made to fail']),
+    ...problemsOf('prepare', prepared),
+    ...problemsOf('again', again),
+    ...problemsOf('finish', finished),
+    ...leftovers(finished, arrived, leaves),
+    ...(run.hung ? ['run hangs'] : []),
+    ...run.unsettled.map((step) => `run: ${step} was never settled`),
+  ]
+  if (received(outcome) !== received(baseline)) problems.push('what came was lost, or came twice')
+  const failed = Object.entries(run.steps).filter(([, step]) => step.code !== undefined)
+  const tells = comes === 'told' || (comes === 'either' && failed.length > 0)
+  if (outcome.before !== undefined && outcome.after !== undefined && tells) {
+    for (const [option, value] of Object.entries(outcome.before)) {
+      if (outcome.after[option] !== value) problems.push(`${option} was ${value}, is ${outcome.after[option]}`)
+    }
+  }
+  for (const [step, { times, code: met, syscall, says: text = '', error, value }] of Object.entries(run.steps)) {
+    const expected = baseline.run.steps[step]
+    if (tells && step === by) {
+      if (!codes.includes(met ?? '')) problems.push(`${step} tells ${met ?? 'no error'} in place of ${codes.join(' or ')}`)
+      else if (met!.startsWith('ERR_')) continue
+      else if (error !== 'SocketError') problems.push(`${step} tells a ${error}`)
+      else if (typeof syscall !== 'string') problems.push(`${step} tells of no system call`)
+      if (says !== undefined && !says.test(text)) problems.push(`${step} says ${text}`)
+      if (times !== 1) problems.push(`${step} came ${times} times`)
+      continue
+    }
+    if (met !== undefined) problems.push(`${step} fails with ${met}: ${text}`)
+    if (times > (expected?.times ?? 0)) problems.push(`${step} came ${times} times`)
+    if (tells || met !== undefined) continue
+    const same = JSON.stringify(value) === JSON.stringify(expected?.value)
+    const none = comes === 'tried' && name.startsWith('try') && (value === null || value === 0 || isEmpty(value))
+    if (!same && !none) problems.push(`${step} gives ${JSON.stringify(value)}`)
+  }
+  const names = tells ? [by ?? ''] : Object.keys(baseline.run.steps)
+  for (const step of names) {
+    const wanted = tells ? 1 : baseline.run.steps[step]!.times
+    if ((run.steps[step]?.times ?? 0) < wanted) problems.push(`${step} does not come`)
+  }
+  const [before, after] = [baseline, outcome].map(({ again: { steps } }) => steps['capabilities']?.value)
+  if (before !== after) problems.push('capabilities() answers otherwise from then on')
+  return problems
+}
+
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0
