@@ -99,10 +99,18 @@ export const rules: readonly Rule[] = [
   // --- options
   {
     why: 'what was not asked for by name is best effort',
-    scenario: /^(?!.*options|.*coalesce)/,
+    scenario: /^(?!.*all options|.*coalesce|bind\(\{ fd)/,
     call: /^setsockopt$/,
     line: information,
     comes: 'unseen',
+  },
+  {
+    why: 'the same; the options that are named stand beside it',
+    scenario: /^bind\(\{ fd/,
+    call: /^setsockopt$/,
+    line: /IP_PKTINFO|IP_RECVTOS/,
+    comes: 'either',
+    code: ['ENOTSUP'],
   },
   {
     why: 'set once more, or taken back, for what its owner may have asked for',
@@ -126,11 +134,11 @@ export const rules: readonly Rule[] = [
     error: /^ENOPROTOOPT$/,
     scenario: /all options|with options/,
     line: new RegExp(
-      `${information.source}|SO_TXTIME|IPV6_MTU_DISCOVER|IPV6_DONTFRAG|IP_MTU_DISCOVER|_RECVERR|IPV6_V6ONLY|SO_REUSEPORT|BUF`,
+      `${information.source}|SO_TXTIME|IPV6_MTU_DISCOVER|IPV6_DONTFRAG|IP_MTU_DISCOVER|_RECVERR|IPV6_V6ONLY|SO_REUSE|BUF`,
     ),
     comes: 'told',
     code: 'ENOTSUP',
-    says: /(destination|interface|trafficClass|hopLimit|timestamp|coalesce|segmentSize|sendTime|dontFragment|receiveErrors|ipv6Only|reusePort|(recv|send)BufferSize) is not supported/,
+    says: /(destination|interface|trafficClass|hopLimit|timestamp|coalesce|segmentSize|sendTime|dontFragment|receiveErrors|ipv6Only|reuseAddr|reusePort|(recv|send)BufferSize) is not supported/,
   },
   {
     why: 'the same, of a socket that is bound',
