@@ -39,6 +39,8 @@ interface Scenario {
   tells?: string
   /** The step that fails when the socket could not be opened and bound; the other one may be told of it, too. */
   tellsOpening?: string
+  /** The step that fails when it could not be sent. */
+  tellsSending?: string
   /** System calls that are made to fail; all that there are errors for, unless it is given. */
   only?: RegExp
   /** A rule for strace, for all cases: what else fails. */
@@ -269,10 +271,10 @@ function received({ run, again }: Outcome): number | undefined {
 
 function problemsWith(name: string, fault: Fault, baseline: Outcome, outcome: Outcome): string[] {
   const { run, prepared, again, finished, trace, arrived } = outcome
-  const { tells: usual, tellsOpening = usual } = scenarios[name]!
+  const { tells: usual, tellsOpening = usual, tellsSending = usual } = scenarios[name]!
   const opens = !/^(connect|send|recv)/.test(fault.call)
   const { comes, code, says, leaves }: Omit<Rule, 'why'> = fault.rule ?? { comes: 'told' }
-  const by = opens ? tellsOpening : usual
+  const by = opens ? tellsOpening : fault.call.startsWith('send') ? tellsSending : usual
   const also = opens ? usual : undefined
   const codes = [...(Array.isArray(code) ? [fault.error, ...code] : [code ?? fault.error])] as string[]
   if (comes === 'either') codes.push(fault.error)

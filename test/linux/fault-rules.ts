@@ -175,13 +175,6 @@ export const rules: readonly Rule[] = [
     comes: 'unseen',
     times: AGAIN,
   },
-  {
-    why: 'its owner may have asked for errors of earlier datagrams',
-    call: /^send/,
-    scenario: /borrowed/,
-    error: /^ECONNREFUSED$/,
-    comes: 'unseen',
-  },
   { why: 'no kernel says so there', call: /^send/, error: /^ECONNREFUSED$/, comes: 'skipped' },
   { why: 'refused, as often as it is tried', call: /^send/, comes: 'told', times: FOR_GOOD },
 

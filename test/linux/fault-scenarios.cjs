@@ -194,6 +194,13 @@ const senders = {
       return descriptorOf(c.owner.bindSync({ address: LOOPBACK }).port)
     },
   },
+  'a borrowed descriptor with receiveErrors': {
+    borrowed: true,
+    open: async (c) => {
+      c.owner = createSocket({ type: 'udp4', pull: true, receiveErrors: true })
+      return descriptorOf(c.owner.bindSync({ address: LOOPBACK }).port)
+    },
+  },
   'a borrowed dgram.Socket': {
     borrowed: true,
     open: async (c) => {
@@ -312,7 +319,7 @@ const listening = (options) => ({
     o.listen(c.socket, 'message')
     toItself(c, 3)
     // Nothing is lost, whatever was told before.
-    while ((o.steps.message?.times ?? 0) < 3) await once(c.socket, 'message')
+    while ((o.steps.message?.times ?? 0) < 3) await eventually(c.socket, 'message')
   },
   again: async (c, o) => {
     listen(c, o)
@@ -324,6 +331,7 @@ const listening = (options) => ({
 /** What sending to a port where nobody is comes to, by `'datagramError'`, and to no call. */
 const hearing = {
   tells: 'error',
+  tellsSending: 'send',
   prepare: async (c, o) => {
     make(c, o, { type: 'udp4', receiveErrors: true })
     c.port = c.socket.bindSync({ address: LOOPBACK }).port
