@@ -3,9 +3,11 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { noPeer, Peer, type PeerSocket } from './helpers/peer'
+import { allocations, noAllocations } from './linux/allocations'
 import { faults, rules, type Rule } from './linux/fault-rules'
+import scenarios from './linux/fault-scenarios.cjs'
 import { noStrace, traced, type TracedCall } from './linux/strace'
 
 interface Step {
@@ -23,6 +25,10 @@ interface Performed {
   hung: boolean
 }
 
+interface Ran extends Performed {
+  failedAllocations: number
+}
+
 interface Finished extends Performed {
   left: [number, string][]
   gone: number[]
@@ -32,28 +38,6 @@ interface Finished extends Performed {
   lent: number
   claimed: number
 }
-
-/** What a scenario says of itself. */
-interface Scenario {
-  /** The step that fails. */
-  tells?: string
-  /** The step that fails when the socket could not be opened and bound; the other one may be told of it, too. */
-  tellsOpening?: string
-  /** The step that fails when it could not be sent. */
-  tellsSending?: string
-  /** System calls that are made to fail; all that there are errors for, unless it is given. */
-  only?: RegExp
-  /** A rule for strace, for all cases: what else fails. */
-  base?: string
-  /** It takes over a descriptor. */
-  adopts?: boolean
-  /** What it does is done in a thread that it starts. */
-  follows?: boolean
-  /** In a process where nothing was asked for before. */
-  fresh?: boolean
-}
-
-const scenarios = require('./linux/fault-scenarios.cjs') as Record<string, Scenario>
 
 /** Descriptors that one runner is started with; a scenario that takes one over closes it. */
 const LENT = Array.from({ length: 96 }, (_, at) => `lent ${at}`)
@@ -121,6 +105,8 @@ class Runner {
 const peer = noPeer === false ? new Peer() : undefined
 t.teardown(() => peer?.end())
 
+const openPeer = async (): Promise<PeerSocket> => await peer!.open({ family: 4, address: '127.0.0.1' })
+
 const calls = Object.keys(faults).join(',')
 const places = (name: string): string[] =>
   /^(bind\(\)|bindSync\(\)|sendmsg|recvmsg|'message')/.test(name) && !/all options|dgram/.test(name)
@@ -135,11 +121,13 @@ interface Fault {
   line: string
   error: string
   rule: Rule | undefined
+  /** In place of a system call: what allocations.c is to make fail. */
+  allocations?: string
 }
 
 interface Outcome {
   prepared: Performed
-  run: Performed
+  run: Ran
   again: Performed
   finished: Finished
   trace: TracedCall[]
@@ -156,67 +144,113 @@ const problemsOf = (step: string, { steps, unsettled, hung }: Performed): string
   ),
 ]
 
-t.test('system calls that fail', { skip: noStrace || noPeer }, async (t) => {
-  const sink = await peer!.open({ family: 4, address: '127.0.0.1' })
-  const outside = await peer!.open({ family: 4, address: '127.0.0.1' })
-  let runner: Runner | undefined
-  let tag = 0
-  t.teardown(() => runner?.end())
+/** In place of problems: the scenario makes fewer allocations. */
+const NO_MORE = 'no more allocations'
 
-  const perform = async (name: string, place: string, fault?: Fault): Promise<Outcome> => {
+/** Performs scenarios, one after the other, in one process as long as that lives. */
+class Performer {
+  private runner: Runner | undefined
+  private tag = 0
+
+  private constructor(
+    private readonly sink: PeerSocket,
+    private readonly outside: PeerSocket,
+    private readonly environment: NodeJS.ProcessEnv,
+  ) {}
+
+  static async start(test: Test, environment: NodeJS.ProcessEnv = {}): Promise<Performer> {
+    const [sink, outside] = [await openPeer(), await openPeer()]
+    const performer = new Performer(sink, outside, environment)
+    test.teardown(() => performer.end())
+    return performer
+  }
+
+  end(): void {
+    this.runner?.end()
+    this.runner = undefined
+  }
+
+  async perform(name: string, place: string, fault?: Fault): Promise<Outcome> {
     const { base, adopts = false, follows = false, fresh = false } = scenarios[name]!
-    if (runner?.ended === true || fresh) {
-      runner?.end()
-      runner = undefined
-    }
-    runner ??= new Runner(outside, fresh ? { SENDMSG_NO_PROBE: '1' } : {})
-    const mine = runner
+    if (this.runner?.ended === true || fresh) this.end()
+    this.runner ??= new Runner(this.outside, { ...this.environment, ...(fresh && { SENDMSG_NO_PROBE: '1' }) })
+    const { runner: mine, sink } = this
     const thread = await mine.thread(place)
     const ask = async (step: string): Promise<Performed> => await mine.ask({ place, step })
-    tag++
-    const prepared = await mine.ask({ place, step: 'prepare', name, sink: sink.port, tag: String(tag) })
+    const tag = String(this.tag++)
+    const prepared = await mine.ask({ place, step: 'prepare', name, sink: sink.port, tag })
     const inject = base === undefined ? [] : [base]
     const { lent } = prepared as { lent: number }
     const before = adopts ? await peer!.options(mine.pid, lent) : undefined
-    if (fault !== undefined) {
+    const { allocations } = fault ?? {}
+    if (fault !== undefined && allocations === undefined) {
       const { times = 1 } = fault.rule ?? {}
       const last = times === Infinity ? '+' : `..${fault.at + times - 1}`
       inject.push(`${fault.call}:error=${fault.error}:when=${fault.at}${last}`)
     }
-    let run!: Performed
+    let run!: Ran
     const trace = await traced(thread, { calls, inject, follow: follows }, async () => {
-      run = await ask('run')
+      run = await mine.ask({ place, step: 'run', allocations })
     })
     const after = adopts && run.steps['bind']?.code !== undefined ? await peer!.options(mine.pid, lent) : undefined
     const again = await ask('again')
     const finished = (await ask('finish')) as Finished
-    if (finished.lent === 0 || fresh) {
-      mine.end()
-      runner = undefined
-    }
+    if (finished.lent === 0 || fresh) this.end()
     const arrived = (await sink.receive(0)).map(({ data }) => data.toString())
     return { prepared, run, again, finished, trace, arrived, ...(before && { before }), ...(after && { after }) }
   }
 
+  /** What was wrong, and whether anything was made to fail. */
+  async problems(name: string, place: string, fault: Fault, baseline: Outcome): Promise<string[]> {
+    try {
+      const outcome = await this.perform(name, place, fault)
+      if (fault.allocations !== undefined && outcome.run.failedAllocations === 0) return [NO_MORE]
+      return problemsWith(name, fault, baseline, outcome)
+    } catch (error) {
+      this.end()
+      return [(error as Error).message]
+    }
+  }
+}
+
+t.test('system calls that fail', { skip: noStrace || noPeer }, async (t) => {
+  const performer = await Performer.start(t)
+
   for (const name of Object.keys(scenarios)) {
     for (const place of places(name)) {
-      t.test(`${name}${place === 'worker' ? ', in a worker thread' : ''}`, async (t) => {
-        const baseline = await perform(name, place)
+      const where = place === 'worker' ? ', in a worker thread' : ''
+      t.test(`${name}${where}`, async (t) => {
+        const baseline = await performer.perform(name, place)
         t.same(problemsOfAll(baseline), [], 'without failures')
-        const found = faultsOf(name, baseline.trace)
-        for (const fault of found) {
+        for (const fault of faultsOf(name, baseline.trace)) {
+          const problems = await performer.problems(name, place, fault, baseline)
           const title = `${fault.error} of ${fault.call} ${fault.at}: ${fault.line}`
-          const problems = await perform(name, place, fault).then(
-            (outcome) => problemsWith(name, fault, baseline, outcome),
-            (error: Error) => {
-              runner?.end()
-              runner = undefined
-              return [error.message]
-            },
-          )
           t.equal(problems.length, 0, title, problems.length > 0 ? { problems } : {})
         }
       })
+    }
+  }
+})
+
+// What the addon asks for itself is the watcher of a socket. Memory of C++'s own and of V8 that cannot be had ends the
+// process, as everywhere in Node; of ArrayBuffers it is a RangeError: test/allocations.test.ts.
+t.test('the addon gets no memory', { skip: noStrace || noPeer || noAllocations }, async (t) => {
+  const performer = await Performer.start(t, { LD_PRELOAD: allocations })
+  for (const name of Object.keys(scenarios).filter((one) => !scenarios[one]!.fresh && !scenarios[one]!.follows)) {
+    const baseline = await performer.perform(name, 'main')
+    t.same(problemsOfAll(baseline), [], `${name}: without failures`)
+    for (let at = 1; ; at++) {
+      const fault: Fault = {
+        call: 'allocation',
+        at,
+        line: '',
+        error: 'ENOMEM',
+        rule: undefined,
+        allocations: `addon ${at} 1`,
+      }
+      const problems = await performer.problems(name, 'main', fault, baseline)
+      if (problems[0] === NO_MORE) break
+      t.equal(problems.length, 0, `${name}, allocation ${at}`, problems.length > 0 ? { problems } : {})
     }
   }
 })
@@ -254,7 +288,9 @@ const problemsOfAll = ({ prepared, run, again, finished, arrived }: Outcome): st
 
 function leftovers({ left, gone, taken, claimed }: Finished, arrived: string[], leaves?: RegExp): string[] {
   return [
-    ...left.filter(([, target]) => leaves?.test(target) !== true).map(([number, target]) => `descriptor ${number} is left: ${target}`),
+    ...left
+      .filter(([, target]) => leaves?.test(target) !== true)
+      .map(([number, target]) => `descriptor ${number} is left: ${target}`),
     ...(gone.length > (taken ? 1 : 0) ? [`descriptors are gone: ${gone.join()}`] : []),
     ...(arrived.length === claimed ? [] : [`${claimed} datagrams sent, ${arrived.length} arrived`]),
     ...(new Set(arrived).size === arrived.length ? [] : [`some arrived twice: ${arrived.join()}`]),
@@ -279,7 +315,9 @@ function problemsWith(name: string, fault: Fault, baseline: Outcome, outcome: Ou
   const codes = [...(Array.isArray(code) ? [fault.error, ...code] : [code ?? fault.error])] as string[]
   if (comes === 'either') codes.push(fault.error)
   const problems = [
-    ...(trace.some(({ line }) => line.includes('INJECTED')) ? [] : ['nothing was made to fail']),
+    ...(run.failedAllocations > 0 || trace.some(({ line }) => line.includes('INJECTED'))
+      ? []
+      : ['nothing was made to fail']),
     ...problemsOf('prepare', prepared),
     ...problemsOf('again', again),
     ...problemsOf('finish', finished),
@@ -298,7 +336,8 @@ function problemsWith(name: string, fault: Fault, baseline: Outcome, outcome: Ou
   for (const [step, { times, code: met, syscall, says: text = '', error, value }] of Object.entries(run.steps)) {
     const expected = baseline.run.steps[step]
     if (tells && step === by) {
-      if (!codes.includes(met ?? '')) problems.push(`${step} tells ${met ?? 'no error'} in place of ${codes.join(' or ')}`)
+      if (!codes.includes(met ?? ''))
+        problems.push(`${step} tells ${met ?? 'no error'} in place of ${codes.join(' or ')}`)
       else if (met!.startsWith('ERR_')) continue
       else if (error !== 'SocketError') problems.push(`${step} tells a ${error}`)
       else if (typeof syscall !== 'string') problems.push(`${step} tells of no system call`)

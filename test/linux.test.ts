@@ -1,19 +1,16 @@
 // What is Linux's own: failures put into system calls (strace), namespaces with interfaces, lent descriptors.
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { capabilities, type Offload, type OutgoingMessage } from 'sendmsg'
 import { noPeer, Peer, type PeerSocket } from './helpers/peer'
 import { bytes, cut, isLocal, told, type SendWay } from './helpers/sockets'
+import { noStrace as cannotTrace, traced as trace } from './linux/strace'
 
 const elsewhere = process.platform !== 'linux' && 'this is about Linux'
 const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
-const noStrace =
-  elsewhere || noPeer || (!works('strace', '-o', '/dev/null', 'true') && 'strace is not here, or may not trace')
+const noStrace = cannotTrace || noPeer
 const noNamespace =
   elsewhere || noPeer || (!works('unshare', '-n', 'ip', 'link') && 'a network namespace needs root, and iproute2')
 const noOffload = capabilities().send.segmentSize.IPv4 !== 'kernel' && 'this kernel has no UDP_SEGMENT'
@@ -73,36 +70,10 @@ class Sender {
   }
 }
 
-const directory = mkdtempSync(path.join(tmpdir(), 'sendmsg-'))
-t.teardown(() => rmSync(directory, { recursive: true }))
-let traces = 0
-
-/** Traces a process while `body` runs; the system calls that it made, a line each. */
+/** Traces the sender while `body` runs; the system calls that it made, a line each. */
 async function traced(sender: Sender, inject: string[], body: () => Promise<void>): Promise<string[]> {
-  const log = path.join(directory, String(traces++))
-  const what = [
-    '-e',
-    'trace=sendmsg,sendmmsg,getsockopt,setsockopt',
-    ...inject.flatMap((rule) => ['-e', `inject=${rule}`]),
-  ]
-  const strace = spawn('strace', ['-f', '-s', '0', '-o', log, ...what, '-p', String(sender.pid)])
-  let stderr = ''
-  strace.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = once(strace, 'close')
-  while (!stderr.includes('attached')) {
-    if (strace.exitCode !== null) throw new Error(`strace: ${stderr}`)
-    await Promise.race([once(strace.stderr, 'data'), ended])
-  }
-  try {
-    await body()
-  } finally {
-    strace.kill('SIGINT') // it detaches
-    await ended
-  }
-  return readFileSync(log, 'utf8')
-    .split('\n')
-    .map((line) => line.replace(/^\d+ +/, ''))
-    .filter((line) => /^(send|[gs]et)/.test(line))
+  const calls = await trace(sender.pid, { calls: 'sendmsg,sendmmsg,getsockopt,setsockopt', inject }, body)
+  return calls.map(({ line }) => line)
 }
 
 const datagrams = (messages: OutgoingMessage[]): Buffer[] =>

@@ -125,7 +125,12 @@ const steps = {
     }
     return { ...(await perform('prepare')), lent: lent[0] }
   },
-  run: () => perform('run'),
+  async run({ allocations = '' }) {
+    process.env.FAIL_ALLOCATIONS = allocations // test/linux/allocations.c
+    const run = await perform('run')
+    process.env.FAIL_ALLOCATIONS = ''
+    return { ...run, failedAllocations: Number(process.env.FAILED_ALLOCATIONS ?? 0) }
+  },
   again: () => perform('again'),
   async finish() {
     const finished = await perform('finish')
@@ -135,7 +140,14 @@ const steps = {
     const gone = [...before].filter(([number, target]) => after.get(number) !== target)
     const taken = lent.length > 0 && after.get(lent[0]) !== before.get(lent[0])
     if (taken) lent.shift()
-    return { ...finished, left, gone: gone.map(([number]) => number), taken, lent: lent.length, claimed: context.claimed }
+    return {
+      ...finished,
+      left,
+      gone: gone.map(([number]) => number),
+      taken,
+      lent: lent.length,
+      claimed: context.claimed,
+    }
   },
 }
 

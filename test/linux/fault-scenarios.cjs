@@ -85,9 +85,12 @@ const ways = {
   'connect()': async (c, o) => {
     const told = o.callback('callback')
     const settled = eventually(c.socket, 'error')
-    await Promise.race([settled, new Promise((resolve) => {
-      c.socket.connect(c.sink, LOOPBACK, (error) => resolve(told(error)))
-    })])
+    await Promise.race([
+      settled,
+      new Promise((resolve) => {
+        c.socket.connect(c.sink, LOOPBACK, (error) => resolve(told(error)))
+      }),
+    ])
     if (o.steps.error !== undefined) o.open.delete('callback') // as in dgram, whose bind() failed
   },
   'connectSync()': async (c, o) => {
@@ -107,7 +110,9 @@ const opening = (way, options) => {
   }
   return {
     tellsOpening: way === 'connect()' ? 'error' : undefined,
-    tells: { 'bind()': 'error', 'bindSync()': 'bindSync', 'connect()': 'callback', 'connectSync()': 'connectSync' }[way],
+    tells: { 'bind()': 'error', 'bindSync()': 'bindSync', 'connect()': 'callback', 'connectSync()': 'connectSync' }[
+      way
+    ],
     run: start,
     again: async (c, o) => {
       await start(c, o)
@@ -136,8 +141,7 @@ const forms = {
   sendmsg: (c, o, socket) => o.wait('send', async () => one(c, await sendmsg(socket, message(c)))),
   trySendmsg: async (c, o, socket) => o.call('send', () => one(c, trySendmsg(socket, message(c)))),
   sendmmsg: (c, o, socket) => o.wait('send', async () => many(c, await sendmmsg(socket, [message(c), message(c)]))),
-  trySendmmsg: async (c, o, socket) =>
-    o.call('send', () => many(c, trySendmmsg(socket, [message(c), message(c)]))),
+  trySendmmsg: async (c, o, socket) => o.call('send', () => many(c, trySendmmsg(socket, [message(c), message(c)]))),
   'send(message)': async (c, o, socket) => {
     const told = o.callback('send')
     await new Promise((resolve) => {

@@ -5,11 +5,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
+/** A process that is nobody's child of strace's, as those of the tests: /proc/sys/kernel/yama/ptrace_scope. */
+const attach = 'sleep 60 >/dev/null 2>&1 & strace -o /dev/null -p $! 2>&1 | head -n 1; kill $!'
+
+function cannotTrace(): string | false {
+  if (process.platform !== 'linux') return 'this is about Linux'
+  if (spawnSync('strace', ['-V']).status !== 0) return 'strace is not here'
+  const said = spawnSync('sh', ['-c', attach], { encoding: 'utf8' }).stdout
+  return !said.includes('attached') && `strace may not attach to a process: ${said.trim()}`
+}
+
 /** Why nothing can be traced here; false where it can. */
-export const noStrace: string | false =
-  process.platform !== 'linux'
-    ? 'this is about Linux'
-    : spawnSync('strace', ['-o', '/dev/null', 'true']).status !== 0 && 'strace is not here, or may not trace'
+export const noStrace: string | false = cannotTrace()
 
 const directory = mkdtempSync(path.join(tmpdir(), 'sendmsg-strace-'))
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
