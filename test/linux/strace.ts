@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 /** A process that is nobody's child of strace's, as those of the tests: /proc/sys/kernel/yama/ptrace_scope. */
-const attach = 'sleep 60 >/dev/null 2>&1 & strace -o /dev/null -p $! 2>&1 | head -n 1; kill $!'
+const attach = 'sleep 60 >/dev/null 2>&1 & p=$!; strace -o /dev/null -p $p 2>&1 | { head -n 1; kill $p; }'
 
 function cannotTrace(): string | false {
   if (process.platform !== 'linux') return 'this is about Linux'
