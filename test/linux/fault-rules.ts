@@ -166,6 +166,14 @@ export const rules: readonly Rule[] = [
 
   // --- sending
   { why: 'a call that a signal interrupts is made again', error: /^EINTR$/, comes: 'unseen', times: AGAIN },
+  {
+    why: 'as much control data as may be more than the kernel takes at all',
+    scenario: /control data$/,
+    call: /^send/,
+    error: /^ENOBUFS$/,
+    comes: 'told',
+    times: FOR_GOOD,
+  },
   { why: 'no room: what waits waits', call: /^send/, error: /^(EAGAIN|ENOBUFS)$/, comes: 'tried', times: AGAIN },
   {
     why: 'what an earlier datagram met fails no call',

@@ -238,6 +238,26 @@ const sending = (sender, form, base) => ({
   },
 })
 
+/** So much control data that ENOBUFS can be its fault: net.core.optmem_max. */
+const loaded = {
+  tells: 'send',
+  prepare: async (c, o) => {
+    make(c, o, { type: 'udp4' })
+    c.socket.bindSync({ address: LOOPBACK })
+  },
+  run: async (c, o) => {
+    const [IPPROTO_IP, IP_TTL] = [0, 2]
+    const hops = { level: IPPROTO_IP, type: IP_TTL, data: new Uint8Array(Int32Array.of(9).buffer) }
+    const control = Array(600).fill(hops) // 14,400 bytes
+    await o.wait('send', async () => one(c, await c.socket.sendmsg({ ...message(c), control })))
+  },
+  again: async (c, o) => {
+    listen(c, o)
+    await exchange(c, o)
+  },
+  finish,
+}
+
 // --- receiving ------------------------------------------------------------------------------------
 
 const READY = 2
@@ -476,6 +496,7 @@ for (const sender of Object.keys(senders)) {
     scenarios[`${form} that waits on ${sender}`] = sending(sender, form, 'sendmsg,sendmmsg:error=EAGAIN:when=1')
   }
 }
+scenarios['sendmsg with 14 kB of control data'] = loaded
 for (const form of Object.keys(receivers)) {
   scenarios[`${form} on a socket to pull from`] = pulling(false, form)
   scenarios[`${form} on a borrowed descriptor`] = pulling(true, form)
