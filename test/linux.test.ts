@@ -4,6 +4,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { capabilities, type Offload, type OutgoingMessage } from 'sendmsg'
+import { floor, mayLack } from './helpers/floor'
 import { noPeer, Peer, type PeerSocket } from './helpers/peer'
 import { bytes, cut, isLocal, told, type SendWay } from './helpers/sockets'
 import { noStrace as cannotTrace, traced as trace } from './linux/strace'
@@ -13,7 +14,12 @@ const works = (command: string, ...args: string[]): boolean => spawnSync(command
 const noStrace = cannotTrace || noPeer
 const noNamespace =
   elsewhere || noPeer || (!works('unshare', '-n', 'ip', 'link') && 'a network namespace needs root, and iproute2')
-const noOffload = capabilities().send.segmentSize.IPv4 !== 'kernel' && 'this kernel has no UDP_SEGMENT'
+const noOffload =
+  capabilities().send.segmentSize.IPv4 !== 'kernel' &&
+  floor.send.segmentSize?.IPv4 !== 'kernel' &&
+  'this kernel has no UDP_SEGMENT'
+const noSendTime =
+  capabilities().send.sendTime.IPv4 === false && mayLack('send', 'sendTime', 'IPv4') && 'no SO_TXTIME here'
 const noIPv6 = !isLocal('::1') && 'there is no IPv6 here'
 
 const peer = noPeer === false ? new Peer() : undefined
@@ -272,19 +278,15 @@ t.test('what goes into the system calls', { skip: noStrace }, async (t) => {
     })
   }
 
-  t.test(
-    'the time to send at',
-    { skip: capabilities().send.sendTime.IPv4 === false && 'no SO_TXTIME here' },
-    async (t) => {
-      const socket = { name: 'timed', options: { type: 'udp4', sendTime: true } }
-      await sender.ask({ socket, way: 'open' })
-      const calls = await traced(sender, [], async () => {
-        t.same((await sender.send(socket, 'sendmsg', [small({ sendTime: 123_456_789_012n })])).result, [1])
-      })
-      t.match(calls.at(-1), /cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=(SO_TXTIME|SCM_TXTIME|0x3d)/)
-      t.equal((await sink.receive(1)).length, 1)
-    },
-  )
+  t.test('the time to send at', { skip: noSendTime }, async (t) => {
+    const socket = { name: 'timed', options: { type: 'udp4', sendTime: true } }
+    await sender.ask({ socket, way: 'open' })
+    const calls = await traced(sender, [], async () => {
+      t.same((await sender.send(socket, 'sendmsg', [small({ sendTime: 123_456_789_012n })])).result, [1])
+    })
+    t.match(calls.at(-1), /cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=(SO_TXTIME|SCM_TXTIME|0x3d)/)
+    t.equal((await sink.receive(1)).length, 1)
+  })
 
   t.test('flags, and nothing where there is nothing', async (t) => {
     const socket = { name: 'flags', options: { type: 'udp4' } }
