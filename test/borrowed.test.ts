@@ -21,7 +21,7 @@ import {
   type SendingSocket,
 } from 'sendmsg'
 import { countSockets, descriptorOf, descriptorsByPort, flagsOf } from './helpers/descriptors.cjs'
-import { Witness } from './helpers/witness'
+import { noPeer, Peer } from './helpers/peer'
 import { onOneCpu } from './helpers/one-cpu'
 
 const run = promisify(execFile)
@@ -29,7 +29,6 @@ const helper = (name: string): string => path.resolve('test/helpers', name)
 const has = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
 
 const noProc = process.platform === 'linux' ? false : 'reads /proc, which is Linux only'
-const noPython = has('python3', '--version') ? false : 'python3 is not installed'
 const noStrace = has('strace', '-o', os.devNull, 'true') ? false : 'strace is not installed, or must not trace'
 
 /** A loopback of its own that is slow, so that it fills a send buffer. */
@@ -67,10 +66,40 @@ async function bound(
   return socket
 }
 
+/** What a datagram looked like to the witness. */
+interface Seen {
+  address: string
+  port: number
+  data: string
+  trafficClass?: number
+}
+
+interface Witness {
+  readonly port: number
+  next(): Promise<Seen>
+  send(address: string, port: number, data: string): Promise<void>
+}
+
+const peers = noPeer === false ? new Peer() : undefined
+t.teardown(() => peers?.end())
+
 async function witness(test: Test, address = '127.0.0.1'): Promise<Witness> {
-  const peer = await Witness.start(address)
-  test.teardown(() => peer.stop())
-  return peer
+  const socket = await peers!.open({ family: address.includes(':') ? 6 : 4, address })
+  test.teardown(async () => await socket.close())
+  const seen: Seen[] = []
+  return {
+    port: socket.port,
+    next: async () => {
+      if (seen.length === 0) {
+        const came = await socket.receive(1)
+        seen.push(...came.map((message) => ({ ...message, data: message.data.toString() })))
+      }
+      const first = seen.shift()
+      if (first === undefined) throw new Error('the witness saw nothing')
+      return first
+    },
+    send: async (address, port, data) => await socket.send({ address, port, data }),
+  }
 }
 
 /** What an error must have. */
@@ -86,7 +115,7 @@ const held = (): number => process.getActiveResourcesInfo().filter((name) => nam
 
 const text = (data: string): Uint8Array => Buffer.from(data)
 
-t.test('a dgram socket sends from the address that it is told to', { skip: noPython }, async (t) => {
+t.test('a dgram socket sends from the address that it is told to', { skip: noPeer }, async (t) => {
   const peer = await witness(t)
   const to = { address: '127.0.0.1', port: peer.port }
 
@@ -175,7 +204,7 @@ t.test('a dgram socket sends from the address that it is told to', { skip: noPyt
   })
 })
 
-t.test('it keeps receiving, and its own send works', { skip: noPython }, async (t) => {
+t.test('it keeps receiving, and its own send works', { skip: noPeer }, async (t) => {
   const peer = await witness(t)
   const socket = await bound(t)
   const { port } = socket.address()
@@ -185,8 +214,9 @@ t.test('it keeps receiving, and its own send works', { skip: noPython }, async (
     const data = text(`ours ${String(round)}`)
     await sendmsg(socket, { data, address: '127.0.0.1', port: peer.port, source: '127.0.0.3' })
     t.match(await peer.next(), { address: '127.0.0.3', port, data: `ours ${String(round)}` })
-    peer.send('127.0.0.1', port, `theirs ${String(round)}`)
-    await once(socket, 'message')
+    const came = once(socket, 'message')
+    await peer.send('127.0.0.1', port, `theirs ${String(round)}`)
+    await came
     socket.send(`dgram ${String(round)}`, peer.port, '127.0.0.1')
     t.match(await peer.next(), { address: '127.0.0.1', port, data: `dgram ${String(round)}` })
   }
@@ -274,7 +304,7 @@ t.test('a thousand dgram sockets at once, each found among all', async (t) => {
 })
 
 t.test('a bare descriptor', { skip: noProc }, async (t) => {
-  await t.test('of a dgram socket', { skip: noPython }, async (t) => {
+  await t.test('of a dgram socket', { skip: noPeer }, async (t) => {
     const peer = await witness(t)
     const socket = await bound(t, 'udp4', '0.0.0.0')
     const { port } = socket.address()
@@ -284,13 +314,14 @@ t.test('a bare descriptor', { skip: noProc }, async (t) => {
     t.match(await peer.next(), { address: '127.0.0.3', port, data: 'one' })
     await sendmsg(socket, { data: text('two'), address: '127.0.0.1', port: peer.port, source: '127.0.0.4' })
     t.match(await peer.next(), { address: '127.0.0.4', port, data: 'two' })
-    peer.send('127.0.0.1', port, 'three')
-    const [data] = (await once(socket, 'message')) as [Buffer]
+    const came = once(socket, 'message')
+    await peer.send('127.0.0.1', port, 'three')
+    const [data] = (await came) as [Buffer]
     t.equal(data.toString(), 'three')
     t.equal(flagsOf(descriptor), flags)
   })
 
-  await t.test('of another program, which does not read from it', { skip: noPython }, async (t) => {
+  await t.test('of another program, which does not read from it', { skip: noPeer }, async (t) => {
     const peer = await witness(t)
     const { stdout } = await run('python3', [
       path.resolve('test/witness/lend_descriptor.py'),

@@ -1,6 +1,6 @@
 // What the interface promises on every platform, over loopback: what we send is read by an outside witness from its
 // own control messages, and what such a witness sends is what we report. What a kernel cannot do is skipped, by
-// capabilities(). What needs more than loopback is in <platform>.test.ts.
+// capabilities(), as far as helpers/floor.ts lets it lack that. What needs more than loopback is in <platform>.test.ts.
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { SocketAddress } from 'node:net'
@@ -26,6 +26,7 @@ import {
   type SendField,
   type SocketType,
 } from 'sendmsg'
+import { floor, mayLack } from './helpers/floor'
 import { known, noPeer, Peer, type PeerSocket, type Witnessed } from './helpers/peer'
 import {
   bound,
@@ -77,9 +78,13 @@ const qemu = process.env['SENDMSG_QEMU'] !== undefined
 const can = capabilities()
 const x = Buffer.from('x')
 const noSend = (field: SendField, family: 'IPv4' | 'IPv6'): string | false =>
-  can.send[field][family] === false && `${platform} cannot send ${field} over ${family}`
+  can.send[field][family] === false &&
+  mayLack('send', field, family) &&
+  `${platform} cannot send ${field} over ${family}`
 const noReceive = (field: ReceiveInfoName, family: 'IPv4' | 'IPv6'): string | false =>
-  can.receive[field][family] === false && `${platform} does not tell ${field} of ${family}`
+  can.receive[field][family] === false &&
+  mayLack('receive', field, family) &&
+  `${platform} does not tell ${field} of ${family}`
 
 /** Winsock refuses to send the ECN value 3, congestion experienced; so do we, in advance. */
 const sendsCE = platform !== 'win32'
@@ -93,6 +98,20 @@ const without = (route: Route): string | false =>
   noPeer || (!local['::1'] && route.type === 'udp6' && 'there is no IPv6 here')
 const witness = async (route: Route): Promise<PeerSocket> =>
   await peer!.open({ family: route.family === 'IPv4' ? 4 : 6, address: route.loopback })
+
+t.test('the least that this platform must do', async (t) => {
+  for (const direction of ['send', 'receive'] as const) {
+    for (const [field, least] of Object.entries(floor[direction])) {
+      told(t, (can[direction] as Record<string, object>)[field], least, `${direction} ${field}`)
+    }
+  }
+  for (const flag of floor.flags) t.equal((can.flags as Record<string, boolean>)[flag], true, `flags.${flag}`)
+  t.ok(can.maxSegments >= floor.maxSegments, 'segments')
+  if (platform !== 'linux') return
+  const named = (fields: object): string[] => Object.keys(fields).sort()
+  t.same(named(can.send), named(floor.send), 'there is no field that may be lacked on Linux')
+  t.same(named(can.receive), named(floor.receive), 'nor one of what is received')
+})
 
 for (const route of routes) {
   const { family, type, address, loopback } = route

@@ -1,22 +1,25 @@
 // What is Linux's own: failures put into system calls (strace), namespaces with interfaces, lent descriptors.
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { capabilities, type Offload, type OutgoingMessage } from 'sendmsg'
+import { floor, mayLack } from './helpers/floor'
 import { noPeer, Peer, type PeerSocket } from './helpers/peer'
 import { bytes, cut, isLocal, told, type SendWay } from './helpers/sockets'
+import { noStrace as cannotTrace, traced as trace } from './linux/strace'
 
 const elsewhere = process.platform !== 'linux' && 'this is about Linux'
 const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
-const noStrace =
-  elsewhere || noPeer || (!works('strace', '-o', '/dev/null', 'true') && 'strace is not here, or may not trace')
+const noStrace = cannotTrace || noPeer
 const noNamespace =
   elsewhere || noPeer || (!works('unshare', '-n', 'ip', 'link') && 'a network namespace needs root, and iproute2')
-const noOffload = capabilities().send.segmentSize.IPv4 !== 'kernel' && 'this kernel has no UDP_SEGMENT'
+const noOffload =
+  capabilities().send.segmentSize.IPv4 !== 'kernel' &&
+  floor.send.segmentSize?.IPv4 !== 'kernel' &&
+  'this kernel has no UDP_SEGMENT'
+const noSendTime =
+  capabilities().send.sendTime.IPv4 === false && mayLack('send', 'sendTime', 'IPv4') && 'no SO_TXTIME here'
 const noIPv6 = !isLocal('::1') && 'there is no IPv6 here'
 
 const peer = noPeer === false ? new Peer() : undefined
@@ -77,36 +80,10 @@ class Sender {
   }
 }
 
-const directory = mkdtempSync(path.join(tmpdir(), 'sendmsg-'))
-t.teardown(() => rmSync(directory, { recursive: true }))
-let traces = 0
-
-/** Traces a process while `body` runs; the system calls that it made, a line each. */
+/** Traces the sender while `body` runs; the system calls that it made, a line each. */
 async function traced(sender: Sender, inject: string[], body: () => Promise<void>): Promise<string[]> {
-  const log = path.join(directory, String(traces++))
-  const what = [
-    '-e',
-    'trace=sendmsg,sendmmsg,getsockopt,setsockopt',
-    ...inject.flatMap((rule) => ['-e', `inject=${rule}`]),
-  ]
-  const strace = spawn('strace', ['-f', '-s', '0', '-o', log, ...what, '-p', String(sender.pid)])
-  let stderr = ''
-  strace.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = once(strace, 'close')
-  while (!stderr.includes('attached')) {
-    if (strace.exitCode !== null) throw new Error(`strace: ${stderr}`)
-    await Promise.race([once(strace.stderr, 'data'), ended])
-  }
-  try {
-    await body()
-  } finally {
-    strace.kill('SIGINT') // it detaches
-    await ended
-  }
-  return readFileSync(log, 'utf8')
-    .split('\n')
-    .map((line) => line.replace(/^\d+ +/, ''))
-    .filter((line) => /^(send|[gs]et)/.test(line))
+  const calls = await trace(sender.pid, { calls: 'sendmsg,sendmmsg,getsockopt,setsockopt', inject }, body)
+  return calls.map(({ line }) => line)
 }
 
 const datagrams = (messages: OutgoingMessage[]): Buffer[] =>
@@ -342,19 +319,15 @@ t.test('what goes into the system calls', { skip: noStrace }, async (t) => {
     })
   }
 
-  t.test(
-    'the time to send at',
-    { skip: capabilities().send.sendTime.IPv4 === false && 'no SO_TXTIME here' },
-    async (t) => {
-      const socket = { name: 'timed', options: { type: 'udp4', sendTime: true } }
-      await sender.ask({ socket, way: 'open' })
-      const calls = await traced(sender, [], async () => {
-        t.same((await sender.send(socket, 'sendmsg', [small({ sendTime: 123_456_789_012n })])).result, [1])
-      })
-      t.match(calls.at(-1), /cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=(SO_TXTIME|SCM_TXTIME|0x3d)/)
-      t.equal((await sink.receive(1)).length, 1)
-    },
-  )
+  t.test('the time to send at', { skip: noSendTime }, async (t) => {
+    const socket = { name: 'timed', options: { type: 'udp4', sendTime: true } }
+    await sender.ask({ socket, way: 'open' })
+    const calls = await traced(sender, [], async () => {
+      t.same((await sender.send(socket, 'sendmsg', [small({ sendTime: 123_456_789_012n })])).result, [1])
+    })
+    t.match(calls.at(-1), /cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=(SO_TXTIME|SCM_TXTIME|0x3d)/)
+    t.equal((await sink.receive(1)).length, 1)
+  })
 
   t.test('flags, and nothing where there is nothing', async (t) => {
     const socket = { name: 'flags', options: { type: 'udp4' } }

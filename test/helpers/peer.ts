@@ -121,6 +121,11 @@ export class Peer {
     return new PeerSocket(this, socket, port)
   }
 
+  /** Options and flags of another process's socket. */
+  async options(pid: number, descriptor: number): Promise<Record<string, number>> {
+    return (await this.ask({ op: 'options', pid, descriptor })).options
+  }
+
   /** Runs a command where the witness runs. */
   async run(...argv: string[]): Promise<string> {
     return (await this.ask({ op: 'run', argv })).output

@@ -1,12 +1,15 @@
 """The other end: sendmsg(2) and recvmsg(2) with control messages, by Python's socket module alone.
 
 Reads one JSON command a line, writes one JSON answer a line. `open`, `close`, `send`, `receive`, `connect`, `join`,
-`run`.
+`run`, `options`.
 Addresses are what inet_pton(3) takes, data is base64. What it reports comes from its own control messages.
 """
 
 import base64
+import ctypes
+import fcntl
 import json
+import os
 import select
 import socket
 import struct
@@ -186,6 +189,30 @@ def op_receive(command):
             messages.append({"data": base64.b64encode(data).decode()})
     opened.setblocking(True)
     return {"messages": messages}
+
+
+# Of Linux: socket(7), ip(7), udp(7).
+OPTIONS = {
+    "SO_REUSEADDR": (socket.SOL_SOCKET, 2), "SO_SNDBUF": (socket.SOL_SOCKET, 7), "SO_RCVBUF": (socket.SOL_SOCKET, 8),
+    "SO_TIMESTAMPNS": (socket.SOL_SOCKET, 35), "SO_TXTIME": (socket.SOL_SOCKET, 61),
+    "IP_TOS": (IPV4, 1), "IP_PKTINFO": (IPV4, 8), "IP_MTU_DISCOVER": (IPV4, 10), "IP_RECVERR": (IPV4, 11),
+    "IP_RECVTTL": (IPV4, 12), "IP_RECVTOS": (IPV4, 13), "UDP_GRO": (socket.IPPROTO_UDP, 104),
+}
+PIDFD_GETFD = 438
+
+
+def op_options(command):
+    """Options and flags of another process's socket, by a duplicate of its descriptor (pidfd_getfd(2))."""
+    process = os.pidfd_open(command["pid"])
+    try:
+        number = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, command["descriptor"], 0)
+        if number < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(process)
+    with socket.socket(fileno=number) as seen:
+        options = {name: seen.getsockopt(*option) for name, option in OPTIONS.items()}
+        return {"options": {**options, "flags": fcntl.fcntl(seen, fcntl.F_GETFL)}}
 
 
 def op_run(command):
