@@ -111,6 +111,12 @@ export function encode(
   if (scope !== 0) {
     slots.setInterface(index, scope)
     fields |= Field.interface
+    // IP_PKTINFO without an address takes the bound address off the datagram (Linux: ip_cmsg_send).
+    const { local } = context
+    if (source === undefined && family === 4 && local?.family === 4 && !isWildcard(local) && !sourceNeedsWildcard) {
+      slots.setSource(index, local)
+      fields |= Field.source
+    }
   }
   if (trafficClass !== undefined || ecn !== undefined || dscp !== undefined) {
     fields |= encodeTrafficClass(trafficClass, ecn, dscp, context, family, name, slots, index)
