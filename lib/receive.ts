@@ -88,6 +88,17 @@ class Chunk {
     this.buffer = memory.buffer
     this.used = 0
   }
+
+  /** For what was received already: where there is no memory for a chunk, for this message alone. */
+  renewFor(size: number): void {
+    let memory: ReceivedData
+    try {
+      memory = allocateShared(this.size)
+    } catch {
+      memory = allocateShared(Math.max(1, size))
+    }
+    this.renew(memory)
+  }
 }
 
 type BufferClass = new (buffer: ArrayBuffer, offset: number, length: number) => ReceivedData
@@ -110,7 +121,7 @@ const pieces = new Chunk(SMALL_CHUNK)
 function copied(data: ReceivedData): ReceivedData {
   const { byteLength } = data
   // A program can have detached it.
-  if (pieces.memory.byteLength < pieces.used + byteLength) pieces.renew()
+  if (pieces.memory.byteLength < pieces.used + byteLength) pieces.renewFor(byteLength)
   const copy = viewOf(pieces.buffer, pieces.used, byteLength)
   copy.set(data)
   pieces.used += (byteLength + 7) & ~7
@@ -259,9 +270,9 @@ export function receiveInto(
     }
     if (packed >= received) break
     if (receiveSlots.size(packed) < SMALL_MESSAGE) {
-      small.renew()
+      small.renewFor(receiveSlots.size(packed))
     } else {
-      large.renew()
+      large.renewFor(receiveSlots.size(packed))
       taken++
     }
     first = packed
@@ -273,9 +284,18 @@ export function receiveInto(
     if (wantedSpares === 0) keepFreedMemory()
     // As many as any batch took: so much a thread holds.
     wantedSpares = Math.min(mostSpareChunks, Math.max(LEAST_SPARES, wantedSpares, taken))
-    while (spares.length < wantedSpares) spares.push(allocateShared(LARGE_CHUNK))
+    addSpares()
   }
   return received
+}
+
+/** They save a copy, and are no reason to lose what was received. */
+function addSpares(): void {
+  try {
+    while (spares.length < wantedSpares) spares.push(allocateShared(LARGE_CHUNK))
+  } catch {
+    // There is no memory for them now.
+  }
 }
 
 function append(batch: Batch, slot: number, style: ReceiveStyle, form: Form): void {
