@@ -1,4 +1,4 @@
-import { binding, Field, Option, SendClock, type Endpoint } from './binding'
+import { binding, Field, Option, report, SendClock, type Endpoint } from './binding'
 import { receiveFields } from './capabilities'
 import { fromEither, fromNative, invalidArgValue, invalidFdType, notSupported } from './errors'
 import { fdType } from './fd-type'
@@ -16,6 +16,9 @@ const DEFAULT_INFO: readonly ReceiveInfoName[] = ['destination', 'interface', 'c
 /** What the program has asked for. */
 const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
   receiveInfo === false ? [] : (receiveInfo ?? [])
+
+/** How kernels refuse an option that they do not have. */
+const NOT_THERE: readonly string[] = ['ENOPROTOOPT', 'EINVAL', 'ENOTSUP']
 
 /** Bits of the traffic class that a name stands for. */
 const CLASS_BITS: Readonly<Partial<Record<ReceiveInfoName, number>>> = { trafficClass: 0xff, ecn: 0x03, dscp: 0xfc }
@@ -107,10 +110,13 @@ function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean)
   const all = options.receiveInfo === false ? names : [...DEFAULT_INFO, ...names]
   const wanted = all.reduce((bits, name) => bits | receiveFields[name], 0) & ~(Field.control | Field.segmentSize)
   const missing = endpoint.enableReceive(wanted | (coalescing ? Field.segmentSize : 0))
-  if (options.unsupported !== 'ignore') {
-    const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
-    const without = refused ?? ((missing & Field.segmentSize) === 0 ? undefined : 'coalesce')
-    if (without !== undefined) throw notSupported(without, { syscall: 'recvmsg' })
+  const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
+  const without = refused ?? ((missing & Field.segmentSize) === 0 ? undefined : 'coalesce')
+  if (without !== undefined) {
+    // Any other error than that of an option that is not there says nothing about the kernel.
+    const error = fromNative(report.status(), 'setsockopt')
+    if (!NOT_THERE.includes(error.code)) throw error
+    if (options.unsupported !== 'ignore') throw notSupported(without, { syscall: 'recvmsg' })
   }
   if (options.dontFragment !== undefined) set(Option.dontFragment, options.dontFragment ? 1 : 0, 'dontFragment')
   if (options.recvBufferSize) set(Option.receiveBuffer, options.recvBufferSize, 'recvBufferSize')

@@ -1,4 +1,4 @@
-import type { BlockList } from 'node:net'
+import type { AddressInfo, BlockList } from 'node:net'
 import type { ParsedAddress } from './address'
 import { Option, report, type Endpoint } from './binding'
 import type { SendContext } from './encode'
@@ -70,6 +70,14 @@ function whatIsTold(endpoint: Endpoint): Told {
     },
   }
 }
+
+/** The same as users see it. On a dual-stack socket the wildcard, and all that is not IPv4-mapped, is IPv6. */
+export const slotAddressInfo = (raw: boolean): AddressInfo => ({
+  address: receiveSlots.address(0),
+  family: receiveSlots.family(0) === 4 ? 'IPv4' : 'IPv6',
+  // Linux puts the protocol where a raw socket has no port.
+  port: raw ? 0 : receiveSlots.port(0),
+})
 
 /** The address that localAddress() or remoteAddress() left. */
 export const slotAddress = (): ParsedAddress => receiveSlots.parsed(0)

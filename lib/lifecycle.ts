@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import type { EventEmitter } from 'node:events'
+import type { AddressInfo } from 'node:net'
 import { bytesOf, parseAddress, textOf, type ParsedAddress } from './address'
 import { Option, type Endpoint } from './binding'
 import { isBlocked } from './block-list'
@@ -20,7 +21,7 @@ import {
   SocketError,
   type ErrorPlace,
 } from './errors'
-import { slotAddress, type SocketFacts } from './facts'
+import { slotAddress, slotAddressInfo, type SocketFacts } from './facts'
 import { literal, resolve } from './resolve'
 import { canWait, type Transport } from './transport'
 import type { SocketOptions } from './types'
@@ -67,6 +68,8 @@ function asBind(error: Error, place: ErrorPlace): Error {
  */
 export class Lifecycle {
   closed = false
+  /** Where the socket was bound, as bindSync() returns it; undefined where getsockname(2) failed. */
+  boundAddress: AddressInfo | undefined
   opened = false
   /** Whether the kernel coalesces; before the socket is open, whether the tables say so. */
   coalescing: boolean
@@ -252,6 +255,7 @@ export class Lifecycle {
     this.receives = true
     this.transport.asleep = false
     this.facts.local = this.localAddress()
+    this.boundAddress = this.facts.local && slotAddressInfo(this.facts.raw)
     if (this.options.pull !== true) this.delivery.start()
     // Where nothing can wait, the immediate functions still work on a socket that nobody listens to.
     if (canWait) this.transport.watch()

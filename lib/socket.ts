@@ -26,11 +26,10 @@ import {
   notSupported,
   SocketError,
 } from './errors'
-import { SocketFacts } from './facts'
+import { slotAddressInfo, SocketFacts } from './facts'
 import { Lifecycle } from './lifecycle'
 import { MessageIterator } from './message-iterator'
 import { changeMembership, changeSourceMembership, setMulticastInterface, type GroupMember } from './multicast'
-import { receiveSlots } from './slots'
 import { checkOptions, TYPES } from './socket-options'
 import { fieldSupport } from './support'
 import { Transport } from './transport'
@@ -186,7 +185,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     const { port, address } = parseBindSyncArguments(options, this.life.wildcard)
     this.life.checkUnbound()
     this.life.bindSync(address, port)
-    return this.address()
+    return this.life.boundAddress ?? this.address()
   }
 
   /**
@@ -560,13 +559,7 @@ export class Socket extends EventEmitter<SocketEvents> {
 
   private ask(syscall: string, status: number): AddressInfo {
     if (status !== 0) throw fromNative(status, syscall)
-    // On a dual-stack socket the wildcard, and all that is not IPv4-mapped, is IPv6.
-    return {
-      address: receiveSlots.address(0),
-      family: receiveSlots.family(0) === 4 ? 'IPv4' : 'IPv6',
-      // Linux puts the protocol where a raw socket has no port.
-      port: this.facts.raw ? 0 : receiveSlots.port(0),
-    }
+    return slotAddressInfo(this.facts.raw)
   }
 
   private getBufferSize(option: number): number {

@@ -172,7 +172,9 @@ function openPair(name: Name): Pair | undefined {
     sender.bind(address.family, bytesOf(address).fill(0), 0, 0) === 0 &&
     receiver.bind(address.family, bytesOf(address), 0, 0) === 0
   ) {
-    return { name, sender, receiver, port: portOf(receiver), senderPort: portOf(sender), tries: [] }
+    const [port, senderPort] = [portOf(receiver), portOf(sender)]
+    // To port 0 every send is refused, which would say nothing about the fields.
+    if (port !== 0 && senderPort !== 0) return { name, sender, receiver, port, senderPort, tries: [] }
   }
   sender.close()
   receiver.close()
@@ -259,7 +261,8 @@ function askSender(pair: Pair): void {
  * as a message that names its segments would go without offload where it is refused.
  */
 function askSegments(pair: Pair): number | undefined {
-  if (pair.sender.setOption(Option.segment, 1) !== 0) return LEAST_SEGMENTS
+  const set = pair.sender.setOption(Option.segment, 1)
+  if (set !== 0) return isMissing(set) ? LEAST_SEGMENTS : undefined
   writeMessage(pair)
   if (pair.sender.send(1, new Uint8Array(MOST_SEGMENTS)) === 1) return MOST_SEGMENTS
   const status = report.status()

@@ -257,8 +257,7 @@ Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
   descriptor_ = descriptor;
   // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST). Windows cannot tell,
   // and changes the socket for good: there it is the last thing to be done.
-  const WatchOutcome watched =
-      kWaiting == Waiting::kReadiness ? NewWatcher() : WatchOutcome{};
+  const WatchOutcome watched = kWaiting == Waiting::kReadiness ? NewWatcher() : WatchOutcome{};
   if (watched.failed()) SettleAdoption(false);
   return Outcome(info, watched);
 }
@@ -807,10 +806,9 @@ WatchOutcome Endpoint::NewWatcher() {
   // What is about to be adopted is still somebody else's.
   const bool own = state_.owned && state_.journal == nullptr;
   watcher->handle = static_cast<uv_poll_t*>(std::calloc(1, uv_handle_size(UV_POLL)));
-  const int refused =
-      watcher->handle == nullptr
-          ? UV_ENOMEM
-          : WatchInit(instance_->environment->loop, watcher->handle, descriptor, own);
+  const int refused = watcher->handle == nullptr ? UV_ENOMEM
+                                                 : WatchInit(instance_->environment->loop,
+                                                             watcher->handle, descriptor, own);
   if (refused != 0) {
     std::free(watcher->handle);
     if (!state_.owned) CloseDescriptor(watcher->duplicate);

@@ -130,6 +130,7 @@ void RestoreOptions(Descriptor descriptor, const OptionJournal& journal) {
 
 uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status) {
   uint32_t told = 0;
+  uint32_t refused = 0;
   for (const ReceiveOption& row : ThisKernel().receive_options) {
     if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
     // Coalescing is UDP's; a raw socket has no such option.
@@ -137,11 +138,13 @@ uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status
     const Status result = Set(state, row.level, row.option, row.value);
     if (result == 0) {
       told |= row.fields;
-    } else if (status == 0) {
-      status = result;
+    } else if (!Optional(row.family, state.family)) {
+      // A field can take an option for each family: what the socket's own one refuses is missing.
+      refused |= row.fields;
+      if (status == 0) status = result;
     }
   }
-  return fields & ~told;
+  return fields & (~told | refused);
 }
 
 }  // namespace datagram
