@@ -223,7 +223,7 @@ function idsOf(entries: readonly Entry[]): string {
   const ranges: [number, number][] = []
   for (const { id } of entries) {
     const last = ranges.at(-1)
-    if (last !== undefined && last[1] === id - 1) last[1] = id
+    if (last?.[1] === id - 1) last[1] = id
     else ranges.push([id, id])
   }
   return ranges.map(([first, last]) => `${first}-${last}`).join(', ')

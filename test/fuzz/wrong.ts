@@ -87,6 +87,8 @@ function method(world: World, random: Random): void {
   ]
   const name = random.one(names)
   const args = Array.from({ length: random.between(0, 4) }, () => nonsense(random))
+  // A string is data that makes sense, and a connected socket sends it.
+  if (name === 'send' && typeof args[0] === 'string') args[0] = Symbol('data')
   const text = `${name} (${player.name}) of ${args.map(show).join(', ')}`
   player.disturbed = true
   const { value, threw, error } = world.call(text, () =>
