@@ -4,6 +4,7 @@ import * as endings from './endings'
 import * as loop from './loop'
 import * as order from './order'
 import * as segmented from './segmented'
+import * as signals from './signals'
 
 const scenarios: Record<string, (count: number) => unknown> = {
   ...order,
@@ -11,6 +12,7 @@ const scenarios: Record<string, (count: number) => unknown> = {
   ...borrowed,
   ...loop,
   ...segmented,
+  ...signals,
 }
 
 async function main(): Promise<void> {
