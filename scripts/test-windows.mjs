@@ -41,6 +41,7 @@ const suites = {
   conformance: [WITH],
   'bad-input': [WITH],
   errors: [WITH],
+  'internal/errors': [WITH],
   addon: [WITH],
   windows: [WITH, WITHOUT],
   'windows-receiving': [WITH],
@@ -80,7 +81,7 @@ async function stage(names, addon) {
 
 /** Runs a suite in one way, prints what came of it, and gives whether all went well. */
 async function runOne({ name, version, how, cpu }, { wine, hook, preload, contract, witness }) {
-  const base = path.join(reports, `${name}, Node ${version}, ${how.title}`)
+  const base = path.join(reports, `${name.replace('/', ' ')}, Node ${version}, ${how.title}`)
   const report = `${base}.tap`
   const env = {
     ...witness.environment,

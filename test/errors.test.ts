@@ -1,194 +1,42 @@
-import dgram from 'node:dgram'
+// Errors as programs see them: provoked, beside those of node:dgram.
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
+import dgram from 'node:dgram'
 import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import timers from 'node:timers/promises'
-import { getSystemErrorMap, getSystemErrorName, inspect } from 'node:util'
-import t from 'tap'
-import {
-  findWinsockError,
-  posixAliases,
-  toPosix,
-  toWinsock,
-  winsockAliases,
-  winsockErrors,
-} from '../dist/error-table.js'
-import * as errors from '../dist/errors.js'
+import { inspect } from 'node:util'
+import t, { type Test } from 'tap'
+import { createSocket, Socket, SocketError, toPosix, toWinsock } from 'sendmsg'
+import { listed, mingw, winsock } from './helpers/winsock'
 
-const { SocketError, fromNative } = errors
-
-// As MinGW's winerror.h and winsock2.h have them; Microsoft's own EUNKOWN, and its last two, are not in those.
-const header = `
-6 WSA_INVALID_HANDLE
-8 WSA_NOT_ENOUGH_MEMORY
-87 WSA_INVALID_PARAMETER
-995 WSA_OPERATION_ABORTED
-996 WSA_IO_INCOMPLETE
-997 WSA_IO_PENDING
-10004 WSAEINTR
-10009 WSAEBADF
-10013 WSAEACCES
-10014 WSAEFAULT
-10022 WSAEINVAL
-10024 WSAEMFILE
-10035 WSAEWOULDBLOCK
-10036 WSAEINPROGRESS
-10037 WSAEALREADY
-10038 WSAENOTSOCK
-10039 WSAEDESTADDRREQ
-10040 WSAEMSGSIZE
-10041 WSAEPROTOTYPE
-10042 WSAENOPROTOOPT
-10043 WSAEPROTONOSUPPORT
-10044 WSAESOCKTNOSUPPORT
-10045 WSAEOPNOTSUPP
-10046 WSAEPFNOSUPPORT
-10047 WSAEAFNOSUPPORT
-10048 WSAEADDRINUSE
-10049 WSAEADDRNOTAVAIL
-10050 WSAENETDOWN
-10051 WSAENETUNREACH
-10052 WSAENETRESET
-10053 WSAECONNABORTED
-10054 WSAECONNRESET
-10055 WSAENOBUFS
-10056 WSAEISCONN
-10057 WSAENOTCONN
-10058 WSAESHUTDOWN
-10059 WSAETOOMANYREFS
-10060 WSAETIMEDOUT
-10061 WSAECONNREFUSED
-10062 WSAELOOP
-10063 WSAENAMETOOLONG
-10064 WSAEHOSTDOWN
-10065 WSAEHOSTUNREACH
-10066 WSAENOTEMPTY
-10067 WSAEPROCLIM
-10068 WSAEUSERS
-10069 WSAEDQUOT
-10070 WSAESTALE
-10071 WSAEREMOTE
-10091 WSASYSNOTREADY
-10092 WSAVERNOTSUPPORTED
-10093 WSANOTINITIALISED
-10101 WSAEDISCON
-10102 WSAENOMORE
-10103 WSAECANCELLED
-10104 WSAEINVALIDPROCTABLE
-10105 WSAEINVALIDPROVIDER
-10106 WSAEPROVIDERFAILEDINIT
-10107 WSASYSCALLFAILURE
-10108 WSASERVICE_NOT_FOUND
-10109 WSATYPE_NOT_FOUND
-10110 WSA_E_NO_MORE
-10111 WSA_E_CANCELLED
-10112 WSAEREFUSED
-11001 WSAHOST_NOT_FOUND
-11002 WSATRY_AGAIN
-11003 WSANO_RECOVERY
-11004 WSANO_DATA
-11005 WSA_QOS_RECEIVERS
-11006 WSA_QOS_SENDERS
-11007 WSA_QOS_NO_SENDERS
-11008 WSA_QOS_NO_RECEIVERS
-11009 WSA_QOS_REQUEST_CONFIRMED
-11010 WSA_QOS_ADMISSION_FAILURE
-11011 WSA_QOS_POLICY_FAILURE
-11012 WSA_QOS_BAD_STYLE
-11013 WSA_QOS_BAD_OBJECT
-11014 WSA_QOS_TRAFFIC_CTRL_ERROR
-11015 WSA_QOS_GENERIC_ERROR
-11016 WSA_QOS_ESERVICETYPE
-11017 WSA_QOS_EFLOWSPEC
-11018 WSA_QOS_EPROVSPECBUF
-11019 WSA_QOS_EFILTERSTYLE
-11020 WSA_QOS_EFILTERTYPE
-11021 WSA_QOS_EFILTERCOUNT
-11022 WSA_QOS_EOBJLENGTH
-11023 WSA_QOS_EFLOWCOUNT
-11024 WSA_QOS_EUNKNOWNPSOBJ
-11025 WSA_QOS_EPOLICYOBJ
-11026 WSA_QOS_EFLOWDESC
-11027 WSA_QOS_EPSFLOWSPEC
-11028 WSA_QOS_EPSFILTERSPEC
-11029 WSA_QOS_ESDMODEOBJ
-11030 WSA_QOS_ESHAPERATEOBJ
-11031 WSA_QOS_RESERVED_PETYPE
-11032 WSA_SECURE_HOST_NOT_FOUND
-11033 WSA_IPSEC_NAME_POLICY_ERROR
-`
-
-// What Microsoft's WSASendMsg and WSARecvMsg pages list, with the code that a program shall see.
-const listed: Record<string, string> = {
-  WSAEACCES: 'EACCES',
-  WSAECONNRESET: 'ECONNRESET',
-  WSAEFAULT: 'EFAULT',
-  WSAEINPROGRESS: 'EINPROGRESS',
-  WSAEINTR: 'EINTR',
-  WSAEINVAL: 'EINVAL',
-  WSAEMSGSIZE: 'EMSGSIZE',
-  WSAENETDOWN: 'ENETDOWN',
-  WSAENETRESET: 'ENETRESET',
-  WSAENETUNREACH: 'ENETUNREACH',
-  WSAENOBUFS: 'ENOBUFS',
-  WSAENOTCONN: 'ENOTCONN',
-  WSAENOTSOCK: 'ENOTSOCK',
-  WSAEOPNOTSUPP: 'ENOTSUP',
-  WSAESHUTDOWN: 'ESHUTDOWN',
-  WSAETIMEDOUT: 'ETIMEDOUT',
-  WSAEWOULDBLOCK: 'EAGAIN',
-  WSANOTINITIALISED: 'WSANOTINITIALISED',
-  WSA_IO_PENDING: 'EINPROGRESS',
-  WSA_OPERATION_ABORTED: 'ECANCELED',
-  // Not in libuv's table.
-  WSAENOPROTOOPT: 'ENOPROTOOPT',
-  WSAEDESTADDRREQ: 'EDESTADDRREQ',
-}
-
-function parse(text: string): [number, string][] {
-  return Array.from(text.matchAll(/^(\d+) (\w+)$/gm), (match) => [Number(match[1]), match[2] ?? ''])
-}
-
-t.test('the table is total over Winsock', async (t) => {
-  const known = parse(header)
-  t.equal(known.length, 97)
-  for (const [number, name] of known) {
-    t.equal(findWinsockError(name)?.number, number, name)
-    t.equal(toPosix(number), toPosix(name), name)
+t.test('each error of Winsock, by number and by name', async (t) => {
+  t.equal(winsock.length, 97)
+  for (const [number, name] of winsock) {
+    const code = toPosix(number)
+    t.equal(code, toPosix(name), name)
+    const back = toWinsock(code)
+    t.type(back, 'string', `${code} has a way back`)
+    t.equal(toPosix(back!), code, `${number} ${name} ${code} ${String(back)}`)
+    // Microsoft's own spelling of EUNKNOWN is EUNKOWN.
+    const own = code.replace('EUNKOWN', 'EUNKNOWN')
+    t.ok(own === name || !code.startsWith('WSA'), `${name} keeps its own name or has a POSIX one`)
+    const namesake = name.slice(3)
+    if (namesake in os.constants.errno && namesake !== 'EOPNOTSUPP' && namesake !== 'EWOULDBLOCK') {
+      t.equal(code, namesake, `${name} is told by its namesake`)
+    }
   }
-  t.strictSame(new Set(winsockErrors().map((error) => error.number)), new Set(known.map(([number]) => number)))
   for (const [name, code] of Object.entries(listed)) t.equal(toPosix(name), code, name)
 })
 
-const mingw = '/usr/share/mingw-w64/include/winerror.h'
-t.test('and over the header of MinGW', { skip: existsSync(mingw) ? false : `no ${mingw}` }, async (t) => {
+t.test('and of the header of MinGW', { skip: existsSync(mingw) ? false : `no ${mingw}` }, async (t) => {
   const defines = readFileSync(mingw, 'utf8').matchAll(/^#define (WSA\w+) \(WSABASEERR \+ (\d+)\)/gm)
   const known = Array.from(defines, (match) => [match[1] ?? '', 10_000 + Number(match[2])] as const)
   t.ok(known.length > 80)
-  for (const [name, number] of known) t.equal(findWinsockError(name)?.number, number, name)
+  for (const [name, number] of known) t.equal(toPosix(name), toPosix(number), name)
 })
 
-t.test('names, numbers and codes are consistent', async (t) => {
-  const list = winsockErrors()
-  t.equal(new Set(list.map((error) => error.number)).size, list.length)
-  t.equal(new Set(list.map((error) => error.name)).size, list.length)
-  t.strictSame(
-    list.map((error) => error.number),
-    list.map((error) => error.number).sort((a, b) => a - b),
-  )
-  for (const { number, name, code, meaning } of list) {
-    t.match(meaning, /^[A-Z][^\n|]+[^.]$/, name)
-    const back = toWinsock(code)
-    if (back === undefined) throw new Error(`${code} has no way back`)
-    t.equal(toPosix(back), code, `${number} ${name} ${code} ${back}`)
-    t.ok(code === name || !code.startsWith('WSA'), `${name} keeps its own name or has a POSIX one`)
-    // Where a POSIX namesake exists on this system or in libuv, it is the code.
-    const namesake = name.slice(3)
-    if (namesake in os.constants.errno) t.equal(code, posixAliases[namesake] ?? namesake, name)
-  }
-  for (const [alias, name] of Object.entries(winsockAliases)) t.equal(findWinsockError(alias), findWinsockError(name))
+t.test('from POSIX to Winsock', async (t) => {
   const one: [string, string | undefined][] = [
     ['EOPNOTSUPP', 'WSAEOPNOTSUPP'],
     ['ENOTSUP', 'WSAEOPNOTSUPP'],
@@ -224,13 +72,26 @@ t.test('docs/errors.md is up to date', { skip: existsSync(script) ? false : `no 
   t.doesNotThrow(() => execFileSync(process.execPath, [script, '--check'], { stdio: 'pipe' }))
 })
 
-function shape(error: unknown) {
-  const own = Object.getOwnPropertyDescriptors(error as Error)
-  return {
-    text: String(error),
-    message: (error as Error).message,
-    keys: Object.keys(error as Error),
-    hidden: ['stack', 'message'].map((key) => own[key]?.enumerable),
+type Errno = NodeJS.ErrnoException & { address?: string; port?: number; nativeCode?: number; nativeName?: string }
+
+/** That ours is theirs, and tells beside it what the system itself says. */
+function alike(test: Test, ours: Errno, theirs: Errno): void {
+  const native = ['nativeCode', 'nativeName']
+  test.equal(ours.message, theirs.message)
+  test.strictSame(Object.keys(ours), [...Object.keys(theirs), ...native], 'in this order')
+  for (const key of Object.keys(theirs) as (keyof Errno)[]) test.strictSame(ours[key], theirs[key], key)
+  const descriptors = [ours, theirs].map((error) => Object.getOwnPropertyDescriptors(error))
+  for (const key of ['stack', 'message']) {
+    test.strictSame(...(descriptors.map((own) => own[key as 'message']?.enumerable) as [boolean, boolean]))
+  }
+  test.ok(ours instanceof SocketError && ours instanceof Error)
+  test.equal(ours.stack?.split('\n')[0], `SocketError: ${theirs.message}`)
+  if (process.platform === 'win32') {
+    test.equal(toPosix(ours.nativeName!), ours.code)
+    test.equal(toPosix(ours.nativeCode!), ours.code)
+  } else {
+    test.equal(ours.nativeName, theirs.code)
+    test.equal(ours.nativeCode, (os.constants.errno as Record<string, number>)[theirs.code!])
   }
 }
 
@@ -239,102 +100,55 @@ t.test("SocketError has the shape of Node's system errors", async (t) => {
     ['udp4', '127.0.0.1'],
     ['udp6', '::1'],
   ] as const) {
-    const socket = dgram.createSocket(type)
-    const theirs = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
-      socket.send(Buffer.alloc(66_000), 1000, address, resolve)
-    })
+    const errors = []
+    for (const socket of [createSocket(type), dgram.createSocket(type)] as dgram.Socket[]) {
+      const error = await new Promise<Error | null>((resolve) => {
+        socket.send(Buffer.alloc(66_000), 1000, address, resolve)
+      })
+      errors.push(error)
+      socket.close()
+    }
+    t.equal((errors[1] as NodeJS.ErrnoException | null)?.code, 'EMSGSIZE', `provoked with ${type}`)
+    alike(t, errors[0]!, errors[1]!)
+  }
+})
+
+t.test('and of an option', async (t) => {
+  const errors = []
+  for (const socket of [createSocket('udp4'), dgram.createSocket('udp4')] as dgram.Socket[]) {
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+    errors.push(thrown(() => socket.setTTL(900)))
     socket.close()
-    if (theirs?.code !== 'EMSGSIZE') throw new Error(`cannot provoke EMSGSIZE with ${type}: ${String(theirs)}`)
-    const ours = fromNative(-os.constants.errno.EMSGSIZE, 'send', { address, port: 1000 }, 'linux')
-    t.match(ours, { ...theirs, nativeCode: os.constants.errno.EMSGSIZE, nativeName: 'EMSGSIZE' })
-    t.equal(ours.message, theirs.message)
-    t.strictSame(Object.keys(ours), [...Object.keys(theirs), 'nativeCode', 'nativeName'])
-    t.strictSame(shape(ours).hidden, shape(theirs).hidden)
-    t.ok(ours instanceof SocketError && ours instanceof Error)
-    const lines = ours.stack?.split('\n') ?? []
-    t.equal(lines[0], `SocketError: send EMSGSIZE ${address}:1000`)
-    t.match(lines[1], 'errors.test', 'the stack starts at the caller')
   }
-  const socket = dgram.createSocket('udp4')
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
-  let theirs: unknown
-  try {
-    socket.setTTL(900)
-  } catch (error) {
-    theirs = error
-  }
-  socket.close()
-  const ours = fromNative(-os.constants.errno.EINVAL, 'setTTL', {}, 'linux')
-  t.equal(ours.message, (theirs as Error).message)
-  t.strictSame(Object.keys(ours), [...Object.keys(theirs as Error), 'nativeCode', 'nativeName'])
+  const [ours, theirs] = errors as [Errno, Errno]
+  t.equal(ours.message, theirs.message)
+  for (const key of Object.keys(theirs) as (keyof Errno)[]) t.strictSame(ours[key], theirs[key], key)
 })
 
 const anyAddress = process.env['SENDMSG_WINE'] !== undefined && 'Wine binds to addresses that are not there'
-t.test('and of the error of a bind', { skip: anyAddress }, async (t) => {
-  const bind = dgram.createSocket('udp4').bind(0, '192.0.2.77')
-  const [noPort] = (await once(bind, 'error').catch((error: unknown) => [error])) as [Error]
-  bind.close()
-  const alike = fromNative(-os.constants.errno.EADDRNOTAVAIL, 'bind', { address: '192.0.2.77', port: 0 }, 'linux')
-  t.equal(alike.message, noPort.message)
-  t.strictSame(Object.keys(alike), [...Object.keys(noPort), 'nativeCode', 'nativeName'])
-})
-
-t.test('native statuses of POSIX', async (t) => {
-  for (const [name, number] of Object.entries(os.constants.errno)) {
-    const error = fromNative(-number, 'sendmsg', {}, 'linux')
-    const code = posixAliases[name] ?? name
-    t.equal(error.code, code, name)
-    t.equal(error.nativeCode, number, name)
-    if (error.errno !== undefined) t.equal(getSystemErrorName(error.errno), code)
+t.test('and of a bind', { skip: anyAddress }, async (t) => {
+  const errors = []
+  for (const socket of [createSocket('udp4'), dgram.createSocket('udp4')] as dgram.Socket[]) {
+    const failed = new Promise<Errno>((resolve) => socket.once('error', resolve))
+    socket.bind(0, '192.0.2.77')
+    errors.push(await failed)
+    socket.close()
   }
-  t.match(fromNative(-os.constants.errno.EOPNOTSUPP, 'sendmsg', {}, 'linux'), {
-    code: 'ENOTSUP',
-    nativeName: 'EOPNOTSUPP',
-  })
-  t.match(fromNative(-os.constants.errno.EWOULDBLOCK, 'sendmsg', {}, 'linux'), { code: 'EAGAIN' })
-  t.notOk('errno' in fromNative(-os.constants.errno.EINPROGRESS, 'connect', {}, 'linux'), 'libuv has no such name')
-  const unknown = fromNative(-99_999, 'sendmsg', {}, 'linux')
-  t.match(unknown, { code: 'UNKNOWN', nativeCode: 99_999, errno: -4094 })
-  t.notOk('nativeName' in unknown)
-})
-
-t.test('native statuses of Windows', async (t) => {
-  for (const [number, name] of parse(header)) {
-    const error = fromNative(-number, 'sendmsg', { address: '::1', port: 53 }, 'win32')
-    const { nativeName = '' } = error
-    t.match(error, { code: toPosix(name), nativeCode: number, message: `sendmsg ${toPosix(name)} ::1:53` })
-    t.equal(winsockAliases[name] ?? name, nativeName)
-  }
-  t.match(fromNative(-10040, 'sendmsg', { sent: 3 }, 'win32'), {
-    code: 'EMSGSIZE',
-    errno: Array.from(getSystemErrorMap()).find(([, [name]]) => name === 'EMSGSIZE')?.[0],
-    sent: 3,
-  })
-  t.match(fromNative(-10054, 'sendmsg', { code: 'ECONNREFUSED' }, 'win32'), {
-    code: 'ECONNREFUSED',
-    message: 'sendmsg ECONNREFUSED',
-    nativeCode: 10054,
-    nativeName: 'WSAECONNRESET',
-  })
-  t.notOk('errno' in fromNative(-10093, 'socket', {}, 'win32'))
-  t.match(fromNative(-1, 'sendmsg', {}, 'win32'), { code: 'UNKNOWN', nativeCode: 1 })
+  t.equal(errors[1]?.code, 'EADDRNOTAVAIL')
+  alike(t, errors[0]!, errors[1]!)
 })
 
 t.test('what the library refuses by itself', async (t) => {
-  const refused = errors.notSupported('hopLimit', { platform: 'darwin', when: 'for IPv4' })
-  t.equal(refused.message, 'sendmsg ENOTSUP: hopLimit is not supported on darwin for IPv4')
-  t.strictSame(Object.keys(refused), ['errno', 'code', 'syscall'])
-  t.equal(getSystemErrorName(refused.errno ?? 0), 'ENOTSUP')
-  t.match(errors.notSupported('sendTime', { syscall: 'recvmsg', address: '192.0.2.1', port: 53 }), {
-    message: `recvmsg ENOTSUP 192.0.2.1:53: sendTime is not supported on ${process.platform}`,
-    syscall: 'recvmsg',
-    address: '192.0.2.1',
-    port: 53,
-  })
-  t.match(errors.canceled('sendmsg'), { code: 'ECANCELED', message: 'sendmsg ECANCELED' })
-  t.match(errors.timedOut('recvmsg'), { code: 'ETIMEDOUT', message: 'recvmsg ETIMEDOUT' })
-  for (const make of [errors.canceled, errors.timedOut, errors.notSupported]) {
-    t.match(make('x').stack?.split('\n')[1], 'errors.test')
+  const socket = createSocket({ type: 'udp4', pull: true })
+  socket.bindSync({ address: '127.0.0.1' })
+  const late = socket.recvmsg({ timeout: 1 })
+  await t.rejects(late, { name: 'SocketError', code: 'ETIMEDOUT', message: 'recvmsg ETIMEDOUT' })
+  const cancelled = socket.recvmsg()
+  socket.close()
+  await t.rejects(cancelled, { name: 'SocketError', code: 'ECANCELED', message: 'recvmsg ECANCELED' })
+  for (const promise of [late, cancelled]) {
+    const error = (await promise.catch((reason: unknown) => reason)) as Errno
+    t.notOk('nativeCode' in error || 'nativeName' in error, 'the system has no part in it')
   }
 })
 
@@ -347,140 +161,99 @@ function thrown(provoke: () => unknown): Error {
   throw new Error(`${provoke.toString()} throws nothing`)
 }
 
-t.test("argument errors are word for word Node's", async (t) => {
-  const fresh = () => dgram.createSocket('udp4')
-  const bound = fresh()
-  await new Promise<void>((resolve) => bound.bind(0, '127.0.0.1', resolve))
-  const connected = fresh()
-  await new Promise<void>((resolve) => connected.connect(9, '127.0.0.1', resolve))
-  const closed = fresh()
-  closed.close()
-  t.teardown(() => {
-    bound.close()
-    connected.close()
-  })
-  const loose = (value: unknown) => value as never
-  const named = (name: string) => Object.defineProperty(() => 0, 'name', { value: name })
-  const signal = (value: unknown) => () => dgram.createSocket({ type: 'udp4', signal: loose(value) })
-  const bytes = ['Buffer', 'TypedArray', 'DataView', 'string']
+t.test("argument errors are word for word dgram's", async (t) => {
+  /** The sockets of one of the two, in all states. */
+  const open = async (create: typeof dgram.createSocket): Promise<Record<string, dgram.Socket>> => {
+    const [bound, connected, closed] = [create('udp4'), create('udp4'), create('udp4')]
+    await new Promise<void>((resolve) => bound.bind(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => connected.connect(9, '127.0.0.1', resolve))
+    closed.close()
+    t.teardown(() => {
+      bound.close()
+      connected.close()
+    })
+    return { bound, connected, closed }
+  }
+  const ours = await open(createSocket)
+  const theirs = await open(dgram.createSocket)
   const values: unknown[] = [
-    5,
     -0,
     NaN,
     Infinity,
     true,
     7n,
-    'text',
     "it's",
     'x'.repeat(40),
-    Symbol('s'),
     {},
     [],
     new Map(),
     new Date(0),
-    named('f'),
-    named(''),
-    dgram.Socket,
+    Object.defineProperty(() => 0, 'name', { value: 'f' }),
+    Object.defineProperty(() => 0, 'name', { value: '' }),
     Object.create(null),
     null,
   ]
-  const pairs: [Error, Error][] = [
-    [thrown(() => dgram.createSocket(loose('x'))), errors.badSocketType(['udp4', 'udp6'])],
-    [thrown(() => bound.bind(5)), errors.alreadyBound()],
-    [
-      thrown(() => {
-        bound.disconnect()
-      }),
-      errors.notConnected(),
-    ],
-    [
-      thrown(() => {
-        connected.connect(9)
-      }),
-      errors.isConnected(),
-    ],
-    [thrown(() => closed.address()), errors.notRunning()],
-    [thrown(() => bound.setRecvBufferSize(loose('a'))), errors.badBufferSize()],
-    [
-      thrown(() => {
-        bound.send(Buffer.alloc(4), 2, 5, 1000)
-      }),
-      errors.bufferOutOfBounds('length'),
-    ],
-    [
-      thrown(() => {
-        bound.send(Buffer.alloc(4), 5, 0, 1000)
-      }),
-      errors.bufferOutOfBounds('offset'),
-    ],
-    [
-      thrown(() => {
-        bound.send('x', 0)
-      }),
-      errors.badPort('Port', 0, false),
-    ],
-    [thrown(() => Buffer.alloc(3).readUInt8(2 ** 40)), errors.outOfRange('offset', '>= 0 and <= 2', 2 ** 40)],
-    [thrown(() => Buffer.alloc(3).readUInt8(9)), errors.outOfRange('offset', '>= 0 and <= 2', 9)],
-    [thrown(() => Buffer.alloc(3).readUInt8(0.5)), errors.outOfRange('offset', 'an integer', 0.5)],
-    [
-      thrown(() => Buffer.alloc(8).writeBigInt64BE(-(2n ** 65n))),
-      errors.outOfRange('value', '>= -(2n ** 63n) and < 2n ** 63n', -(2n ** 65n)),
-    ],
-    [thrown(() => Buffer.alloc(5, 'zz', 'hex')), errors.invalidArgValue('value', 'zz')],
-    [
-      thrown(() => {
-        bound.send(loose(5), 1000)
-      }),
-      errors.invalidArgType('buffer', bytes, 5),
-    ],
-    ...values.flatMap((value): [Error, Error][] => [
-      [
-        thrown(() => {
-          bound.send('x', loose(value === 5 ? 70_000 : value))
-        }),
-        errors.badPort('Port', value === 5 ? 70_000 : value, false),
-      ],
-      [
-        thrown(signal(value === null ? 3 : value)),
-        errors.invalidArgType('options.signal', 'AbortSignal', value === null ? 3 : value),
-      ],
-      [
-        thrown(() => {
-          process.chdir(loose(value === 'text' || typeof value === 'string' ? 1 : value))
-        }),
-        errors.invalidArgType('directory', 'string', typeof value === 'string' ? 1 : value),
-      ],
-    ]),
+  type Sockets = typeof theirs
+  const calls: ((sockets: Sockets) => unknown)[] = [
+    ({ bound }) => bound!.bind(5),
+    ({ bound }) => {
+      bound!.disconnect()
+    },
+    ({ connected }) => {
+      connected!.connect(9)
+    },
+    ({ closed }) => closed!.address(),
+    ({ bound }) => {
+      bound!.setRecvBufferSize('a' as never)
+    },
+    ({ bound }) => {
+      bound!.send(Buffer.alloc(4), 2, 5, 1000)
+    },
+    ({ bound }) => {
+      bound!.send(Buffer.alloc(4), 5, 0, 1000)
+    },
+    ({ bound }) => {
+      bound!.send('x', 70_000)
+    },
+    ({ bound }) => {
+      bound!.send(5 as never, 1000)
+    },
+    ...values.map((value) => ({ bound }: Sockets) => {
+      bound!.send('x', value as never)
+    }),
   ]
-  for (const [theirs, ours] of pairs) {
-    t.strictSame(shape(ours), shape(theirs), theirs.message)
-    t.equal(ours.name, theirs.name)
-    t.equal((ours as NodeJS.ErrnoException).code, (theirs as NodeJS.ErrnoException).code)
-    t.equal(ours.constructor, theirs.constructor)
-    t.equal(ours.stack?.split('\n    at ')[0], theirs.stack?.split('\n    at ')[0])
-    t.match(ours.stack?.split('\n    at ')[1], 'errors.test', 'the stack starts at the caller')
-    t.match(inspect(ours), /^\w+ \[ERR_\w+\]: /)
+  for (const call of calls) {
+    const expected = thrown(() => call(theirs))
+    const error = thrown(() => call(ours)) as Errno
+    t.equal(error.message, expected.message)
+    t.equal(error.name, expected.name)
+    t.equal(error.code, (expected as Errno).code)
+    t.equal(error.constructor, expected.constructor)
+    t.match(inspect(error), /^\w+ \[ERR_\w+\]: /)
   }
-  t.match(errors.invalidState('no'), { name: 'Error', code: 'ERR_INVALID_STATE', message: 'Invalid state: no' })
-  t.match(errors.featureUnavailable('f').message, /^The feature f is unavailable on the current platform, which is/)
-  t.match(errors.bufferOutOfBounds().message, 'Attempt to access memory outside buffer bounds')
   t.match(
-    errors.invalidArgType('first argument', ['number', 'an integer', 'object', 'URL', 'null'], 1).message,
-    'The first argument must be of type number or an instance of URL or Object or one of an integer or null. Received',
+    thrown(() => createSocket('x' as never)),
+    {
+      name: 'TypeError',
+      code: 'ERR_SOCKET_BAD_TYPE',
+      message: thrown(() => dgram.createSocket('x' as never)).message.replace(/: .*$/, ': udp4, udp6, raw4, raw6'),
+    },
   )
 })
 
 t.test("an abort is Node's AbortError", async (t) => {
+  const socket = createSocket({ type: 'udp4', pull: true })
+  socket.bindSync({ address: '127.0.0.1' })
+  t.teardown(() => socket.close())
   for (const reason of ['why', undefined, new Error('e')]) {
     const signal = AbortSignal.abort(reason)
-    const theirs: unknown = await timers.setTimeout(1, 0, { signal }).catch((error: unknown) => error)
-    const ours = errors.abortError(signal.reason)
-    t.strictSame(shape(ours), shape(theirs))
-    t.match(ours, { name: 'AbortError', code: 'ABORT_ERR' })
-    t.equal(ours.cause, (theirs as Error).cause)
+    const theirs = (await timers.setTimeout(1, 0, { signal }).catch((error: unknown) => error)) as Error
+    const ours = (await socket.recvmsg({ signal }).catch((error: unknown) => error)) as Error
+    t.match(ours, { name: 'AbortError', code: 'ABORT_ERR', message: theirs.message })
+    t.equal(String(ours), String(theirs))
+    t.equal(ours.cause, theirs.cause)
+    t.strictSame(Object.keys(ours), Object.keys(theirs))
     t.equal(Object.getOwnPropertyDescriptor(ours, 'cause')?.enumerable, false)
-    t.equal(ours.stack?.split('\n')[0], (theirs as Error).stack?.split('\n')[0])
-    t.match(ours.stack?.split('\n')[1], 'errors.test')
   }
 })
 
@@ -488,50 +261,34 @@ t.test('no value makes an error fail', async (t) => {
   const fail = (): never => {
     throw new Error('a trap')
   }
-  const traps = new Proxy({}, { get: () => fail })
   const revoked = Proxy.revocable({}, {})
   revoked.revoke()
-  const revokedFunction = Proxy.revocable(fail, {})
-  revokedFunction.revoke()
-  const cycle: Record<string, unknown> = {}
-  cycle['self'] = cycle
   const strange: Record<string, unknown> = {
-    'a proxy whose traps all throw': new Proxy({}, traps),
-    'a function proxy whose traps all throw': new Proxy(fail, traps),
+    'a proxy whose traps all throw': new Proxy({}, new Proxy({}, { get: () => fail })),
     'a revoked proxy': revoked.proxy,
-    'a revoked function proxy': revokedFunction.proxy,
     'a throwing toString': { toString: fail, valueOf: fail, [Symbol.toPrimitive]: fail, toJSON: fail },
     'a throwing inspect': { [inspect.custom]: fail },
     'a throwing constructor': Object.defineProperty({}, 'constructor', { get: fail }),
-    'a throwing tag': Object.defineProperty(Object.create(null), Symbol.toStringTag, { get: fail }),
-    'a primitive constructor': { constructor: 5 },
     'a symbol for a name': { constructor: { name: Symbol('n') } },
-    'an object for a name': { constructor: { name: { toString: fail } } },
-    'a function with a throwing name': Object.defineProperty(() => 0, 'name', { get: fail }),
-    'a function with a symbol for a name': Object.defineProperty(() => 0, 'name', { value: Symbol('n') }),
     'an instance of a very long name': { constructor: { name: 'x'.repeat(1e6) } },
     'a long symbol': Symbol('x'.repeat(1e6)),
     'a long bigint': 10n ** 20_000n,
-    'a long string': '\u{1F600}'.repeat(1e5),
     'no prototype': Object.create(null),
-    'a cycle': cycle,
-    'a module': Object.freeze(Object.assign(Object.create(null), { [Symbol.toStringTag]: 'Module' })),
-    'document.all-like': Object.create({ constructor: undefined }),
   }
+  const socket = createSocket('udp4')
+  t.teardown(() => socket.close())
   for (const [what, value] of Object.entries(strange)) {
-    const made = [
-      errors.invalidArgType('x', 'number', value),
-      errors.invalidArgValue('x', value),
-      errors.outOfRange('x', '> 0', value),
-      errors.badPort('Port', value),
-    ]
-    for (const error of made) {
-      t.match(error.message, /Received \S/, what)
+    for (const call of [
+      () => toPosix(value as never),
+      () => toWinsock(value as never),
+      () => {
+        socket.send({ data: value as never, address: '127.0.0.1', port: 9 })
+      },
+      () => new Socket({ type: 'udp4', recvBufferSize: value as never }),
+    ]) {
+      const error = thrown(call)
+      t.ok(error instanceof TypeError, what)
       t.ok(error.message.length < 400, `${what}: ${error.message.length} characters`)
-      t.match(error.stack, error.message, what)
     }
-    t.equal(errors.abortError(value).cause, value, what)
-    t.throws(() => toPosix(value as never), TypeError, what)
-    t.throws(() => toWinsock(typeof value === 'string' ? (5 as never) : (value as never)), TypeError, what)
   }
 })
