@@ -370,7 +370,7 @@ export class Socket extends EventEmitter<SocketEvents> {
     return this[transportOf].queue.count
   }
 
-  /** What is offloaded to the kernel now. Segmentation ends when it failed on this socket's path. */
+  /** What is offloaded to the kernel. */
   get offload(): Offload {
     const { closed, opened, coalescing } = this.life
     return {

@@ -268,7 +268,10 @@ export interface Capabilities {
 
 /** What `socket.offload` answers: the present state of one socket. */
 export interface Offload {
-  /** Trains are split by the kernel; false after it failed on this socket's path. */
+  /**
+   * Segmented messages are split by the kernel. Where that failed for a destination, messages to it go without offload for ten
+   * minutes, and others are not affected.
+   */
   segmentation: boolean
   /** Trains are coalesced on receipt; before the socket is open, what the kernel is expected to do. */
   coalescing: boolean
