@@ -86,12 +86,11 @@ Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& jou
   if (level == SOL_SOCKET && name == SO_TIMESTAMPNS) {
     FormerOption other = {level, SO_TIMESTAMP, 0};
     if (GetNativeOption(descriptor, level, other.name, other.value) == 0 && other.value != 0) {
-      journal.push_back(other);
+      journal.Add(other);
     }
   }
 #endif
-  journal.push_back(former);
-  return 0;
+  return journal.Add(former) ? 0 : kNoBufferSpace;
 }
 
 void RestoreOption(Descriptor descriptor, const FormerOption& former) {

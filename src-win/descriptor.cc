@@ -98,7 +98,7 @@ Status TakeOver(SocketState& state) {
 Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& journal) {
   FormerOption former = {level, name, 0};
   const Status status = GetNativeOption(descriptor, level, name, former.value);
-  if (status == 0) journal.push_back(former);
+  if (status == 0 && !journal.Add(former)) return kNoBufferSpace;
   return status;
 }
 

@@ -2,7 +2,6 @@
 // then JavaScript may have freed them: an operation has them in a block of its own.
 #include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "batch.h"
 #include "calls.h"
@@ -25,6 +24,10 @@ struct FreeMemory {
 // offload fails these go one by one.
 class PendingSend {
  public:
+  // Null where there is no memory: the library is compiled without exceptions.
+  static void* operator new(size_t size) noexcept { return std::malloc(size); }
+  static void operator delete(void* memory) { std::free(memory); }
+
   PendingSend(Workspace& workspace, SocketState& state, const SendSlot& slot, uint32_t max_segments,
               SettleSend settle, void* context)
       : workspace_(workspace),
@@ -38,9 +41,9 @@ class PendingSend {
   // their own here. False when there is no memory.
   bool Copy(const OutgoingMessage& message, uint32_t end) {
     const uint32_t size = end - slot_.progress;
-    data_.reset(new (std::nothrow) uint8_t[size + 1]);
-    records_.reset(new (std::nothrow) uint8_t[slot_.controlLength + 1]);
-    control_.reset(new (std::nothrow) uint64_t[ControlWords(slot_)]);
+    data_.reset(static_cast<uint8_t*>(std::malloc(size + 1)));
+    records_.reset(static_cast<uint8_t*>(std::malloc(slot_.controlLength + 1)));
+    control_.reset(static_cast<uint64_t*>(std::malloc(ControlWords(slot_) * sizeof(uint64_t))));
     if (!data_ || !records_ || !control_) return false;
     size_t skip = slot_.progress;
     uint32_t copied = 0;
@@ -255,9 +258,9 @@ class PendingSend {
   void* const context_;
 
   SendSlot slot_;
-  std::unique_ptr<uint8_t[]> data_;
-  std::unique_ptr<uint8_t[]> records_;
-  std::unique_ptr<uint64_t[]> control_;
+  std::unique_ptr<uint8_t, FreeMemory> data_;
+  std::unique_ptr<uint8_t, FreeMemory> records_;
+  std::unique_ptr<uint64_t, FreeMemory> control_;
   SocketAddress name_ = {};
   Buffer whole_ = {};
   Unit unit_ = {};
@@ -290,8 +293,8 @@ StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingM
     return outcome;
   }
   const Unit unit = workspace.units[0];
-  std::unique_ptr<PendingSend> send(new (std::nothrow) PendingSend(workspace, state, *message.slot,
-                                                                   max_segments, settle, context));
+  std::unique_ptr<PendingSend> send(
+      new PendingSend(workspace, state, *message.slot, max_segments, settle, context));
   if (!send || !send->Copy(message, unit.end)) {
     outcome.status = kNoBufferSpace;
     return outcome;

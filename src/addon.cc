@@ -2,7 +2,6 @@
 #include <napi.h>
 #include <uv.h>
 
-#include <charconv>
 #include <memory>
 
 #include "backend.h"
@@ -13,10 +12,13 @@
 namespace datagram {
 namespace {
 
+// Names stand in the tables themselves: a pointer to each would take a relocation.
+constexpr size_t kNameSize = 24;
+
 template <typename Slot>
 struct Member {
-  const char* name;
-  size_t offset;
+  char name[kNameSize];
+  uint32_t offset;
 };
 
 #define SENDMSG_SEND_OFFSET(type, name, array, meaning) {#name, offsetof(SendSlot, name)},
@@ -27,6 +29,28 @@ const Member<SendSlot> kSendMembers[] = {SENDMSG_SEND_SLOT(SENDMSG_SEND_OFFSET)}
 const Member<ReceiveSlot> kReceiveMembers[] = {SENDMSG_RECEIVE_SLOT(SENDMSG_RECEIVE_OFFSET)};
 const Member<ErrorSlot> kErrorMembers[] = {SENDMSG_ERROR_SLOT(SENDMSG_ERROR_OFFSET)};
 const Member<Report> kReportMembers[] = {SENDMSG_REPORT(SENDMSG_REPORT_OFFSET)};
+
+struct NamedNumber {
+  char name[kNameSize];
+  uint32_t value;
+};
+const NamedNumber kNumbers[] = {
+    {"slotCount", kSlotCount},
+    {"sendControlArena", kSendControlArena},
+    {"receiveStride", kReceiveStride},
+    {"recordStride", kRecordStride},
+    {"receiveControlRoom", kReceiveControlRoom},
+    {"maxBuffers", kMaxBuffers},
+    {"mostSpareChunks", kMostSpareChunks},
+    {"smallMessage", kSmallMessage},
+    {"smallChunk", kSmallChunk},
+    {"largeChunk", kLargeChunk},
+    {"recordHeader", sizeof(ControlRecord)},
+    {"readable", UV_READABLE},
+    {"writable", UV_WRITABLE},
+    {"errors", UV_DISCONNECT},
+    {"later", Endpoint::kLater},
+};
 
 void Set(Napi::Object object, const char* name, size_t number) {
   object.Set(name, static_cast<double>(number));
@@ -156,7 +180,7 @@ Napi::Value IndexToId(const Napi::CallbackInfo& info) {
   char id[UV_IF_NAMESIZE] = {};
   size_t size = sizeof id;
   if (uv_if_indextoiid(index, id, &size) != 0) {
-    size = static_cast<size_t>(std::to_chars(id, id + sizeof id, index).ptr - id);
+    return Napi::Number::New(info.Env(), index).ToString();
   }
   return Napi::String::New(info.Env(), id, size);
 }
@@ -169,21 +193,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   layout.Set("receive", LayoutOf(env, kReceiveMembers));
   layout.Set("error", LayoutOf(env, kErrorMembers));
   layout.Set("report", LayoutOf(env, kReportMembers));
-  Set(layout, "slotCount", kSlotCount);
-  Set(layout, "sendControlArena", kSendControlArena);
-  Set(layout, "receiveStride", kReceiveStride);
-  Set(layout, "recordStride", kRecordStride);
-  Set(layout, "receiveControlRoom", kReceiveControlRoom);
-  Set(layout, "maxBuffers", kMaxBuffers);
-  Set(layout, "mostSpareChunks", kMostSpareChunks);
-  Set(layout, "smallMessage", kSmallMessage);
-  Set(layout, "smallChunk", kSmallChunk);
-  Set(layout, "largeChunk", kLargeChunk);
-  Set(layout, "recordHeader", sizeof(ControlRecord));
-  Set(layout, "readable", UV_READABLE);
-  Set(layout, "writable", UV_WRITABLE);
-  Set(layout, "errors", UV_DISCONNECT);
-  Set(layout, "later", Endpoint::kLater);
+  for (const NamedNumber& number : kNumbers) Set(layout, number.name, number.value);
   exports.Set("layout", layout);
   exports.Set("kernel", DescribeKernel(env));
   exports.Set("create", Napi::Function::New<Create>(env, "create"));

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "control.h"
 #include "platform.h"
@@ -31,7 +30,19 @@ struct FormerOption {
   int name;
   int value;
 };
-using OptionJournal = std::vector<FormerOption>;
+// As many as all the tables have, twice over.
+constexpr uint32_t kMostFormerOptions = 64;
+struct OptionJournal {
+  FormerOption options[kMostFormerOptions];
+  uint32_t count = 0;
+
+  // False: there is no room for another one.
+  bool Add(const FormerOption& former) {
+    if (count == kMostFormerOptions) return false;
+    options[count++] = former;
+    return true;
+  }
+};
 
 struct SocketState {
   Descriptor descriptor = kInvalidDescriptor;

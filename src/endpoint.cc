@@ -163,7 +163,7 @@ Endpoint::Endpoint(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Endpoint>(
 Endpoint::~Endpoint() {
   if (instance_ == nullptr) return;
   Shut();
-  for (const auto& [number, operation] : operations_) operation->endpoint = nullptr;
+  for (Operation* at = operations_; at != nullptr; at = at->next) at->endpoint = nullptr;
   instance_->Unregister(number_);
 }
 
@@ -296,7 +296,7 @@ Status Endpoint::Shut() {
   if (adoption_ != nullptr) SettleAdoption(false);
   CloseWatcher();
   if constexpr (kWaiting == Waiting::kCompletion) {
-    for (const auto& [number, operation] : operations_) {
+    for (Operation* operation = operations_; operation != nullptr; operation = operation->next) {
       datagram::CancelSend(operation->pending, true);
     }
   }
@@ -467,8 +467,8 @@ void Endpoint::ReportErrors() {
 
 napi_value Endpoint::Submit(napi_env env, uint32_t count) {
   Instance& instance = *instance_;
-  const SendOutcome outcome = datagram::Send(*instance.workspace, state_, instance.messages.data(),
-                                             count, instance.max_segments);
+  const SendOutcome outcome =
+      datagram::Send(*instance.workspace, state_, instance.messages, count, instance.max_segments);
   instance.report->status = outcome.status;
   instance.report->wait = outcome.wait;
   ReportErrors();
@@ -560,8 +560,8 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
   if constexpr (kWaiting == Waiting::kCompletion) {
     if (!ReadMessages(info, 1, info[1])) return {};
     Instance& instance = *instance_;
-    auto operation =
-        std::make_unique<Operation>(Operation{instance_, this, Unsigned(info, 0), nullptr});
+    auto operation = std::make_unique<Operation>(
+        Operation{instance_, this, Unsigned(info, 0), nullptr, nullptr});
     const StartOutcome outcome = datagram::StartSend(
         *instance.workspace, state_, instance.messages[0], instance.max_segments,
         instance.environment->loop, OnSettled, operation.get(), &operation->pending);
@@ -569,9 +569,9 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
     if (operation->pending != nullptr) {
       if (!hold_) HoldSend(operation->pending, false);
       instance.environment->HandleOpened();
-      if (operations_.empty()) Ref();
-      operations_[operation->number] = operation.get();
-      static_cast<void>(operation.release());  // until it is settled
+      if (operations_ == nullptr) Ref();
+      operation->next = operations_;
+      operations_ = operation.release();  // until it is settled
     }
     return Number(info, outcome.status);
   } else {
@@ -582,8 +582,10 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
 // cancelSend(number): its completion still decides.
 Napi::Value Endpoint::CancelSend(const Napi::CallbackInfo& info) {
   if constexpr (kWaiting == Waiting::kCompletion) {
-    const auto found = operations_.find(Unsigned(info, 0));
-    if (found != operations_.end()) datagram::CancelSend(found->second->pending, false);
+    const uint32_t number = Unsigned(info, 0);
+    for (Operation* operation = operations_; operation != nullptr; operation = operation->next) {
+      if (operation->number == number) datagram::CancelSend(operation->pending, false);
+    }
   }
   return Number(info, 0);
 }
@@ -592,13 +594,17 @@ void Endpoint::OnSettled(void* context, Status status, uint32_t sent) {
   const std::unique_ptr<Operation> operation(static_cast<Operation*>(context));
   const std::shared_ptr<Instance> instance = operation->instance;
   Endpoint* endpoint = operation->endpoint;
-  if (endpoint != nullptr) endpoint->operations_.erase(operation->number);
+  if (endpoint != nullptr) {
+    Operation** place = &endpoint->operations_;
+    while (*place != nullptr && *place != operation.get()) place = &(*place)->next;
+    if (*place != nullptr) *place = operation->next;
+  }
   napi_handle_scope scope;
   if (endpoint != nullptr && !instance->environment->ending &&
       napi_open_handle_scope(instance->env, &scope) == napi_ok) {
     napi_value value = nullptr;
     if (napi_get_reference_value(instance->env, *endpoint, &value) == napi_ok && value != nullptr) {
-      if (endpoint->operations_.empty()) endpoint->Unref();
+      if (endpoint->operations_ == nullptr) endpoint->Unref();
       const Instance::Context context = endpoint->context_;  // it may be closed meanwhile
       instance->Settle(context, value, operation->number, status, sent);
     }
@@ -776,7 +782,7 @@ Napi::Value Endpoint::SetHold(const Napi::CallbackInfo& info) {
     hold_ ? uv_ref(handle) : uv_unref(handle);
   }
   if constexpr (kWaiting == Waiting::kCompletion) {
-    for (const auto& [number, operation] : operations_) HoldSend(operation->pending, hold_);
+    for (Operation* at = operations_; at != nullptr; at = at->next) HoldSend(at->pending, hold_);
   }
   return Number(info, 0);
 }

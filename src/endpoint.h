@@ -5,7 +5,6 @@
 #include <napi.h>
 #include <uv.h>
 
-#include <map>
 #include <memory>
 
 #include "backend.h"
@@ -38,6 +37,7 @@ struct Operation {
   Endpoint* endpoint;  // null once the endpoint is gone
   uint32_t number;
   PendingSend* pending;
+  Operation* next;  // of the same endpoint
 };
 
 // A descriptor of somebody else's that is about to become ours.
@@ -68,7 +68,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
 
  private:
   struct Method {
-    const char* name;
+    char name[24];
     InstanceMethodCallback call;
   };
   static const Method kMethods[];
@@ -141,7 +141,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   uint64_t identity_ = 0;                       // of what was borrowed
   Watcher* watcher_ = nullptr;
   std::unique_ptr<Adoption> adoption_;  // until it is settled
-  std::map<uint32_t, Operation*> operations_;
+  Operation* operations_ = nullptr;     // lib/ bounds how many there are
   Instance::Context context_;
   bool watching_ = false;
   bool hold_ = true;  // watching keeps the event loop alive

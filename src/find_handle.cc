@@ -2,9 +2,6 @@
 
 #include <uv.h>
 
-#include <algorithm>
-#include <functional>
-#include <utility>
 #include <vector>
 
 #include "instance.h"
@@ -35,34 +32,47 @@ bool Call(napi_env env, napi_value function) {
          napi_call_function(env, receiver, function, 0, nullptr, nullptr) == napi_ok;
 }
 
+// Finds handles in what a walk has seen. libuv walks in one order: to look on where the last one
+// was found makes a thousand sockets quick.
+class Search {
+ public:
+  explicit Search(const std::vector<Seen>& seen) : seen_(seen) {}
+  // Null: it is not there.
+  const Seen* Find(const uv_handle_t* handle) {
+    for (size_t tried = 0; tried < seen_.size(); tried++) {
+      const Seen& seen = seen_[next_];
+      next_ = next_ + 1 == seen_.size() ? 0 : next_ + 1;
+      if (seen.handle == handle) return &seen;
+    }
+    return nullptr;
+  }
+
+ private:
+  const std::vector<Seen>& seen_;
+  size_t next_ = 0;
+};
+
 // Keeps those of `candidates` that now have `ref`.
 void Keep(std::vector<Seen>& candidates, const std::vector<Seen>& now, bool ref) {
-  // libuv walks in one order; looking on where the last one was found makes a thousand sockets
-  // quick.
-  size_t next = 0;
-  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
-                                  [&](const Seen& candidate) {
-                                    for (size_t tried = 0; tried < now.size(); tried++) {
-                                      const Seen& seen = now[next];
-                                      next = (next + 1) % now.size();
-                                      if (seen.handle == candidate.handle) return seen.ref != ref;
-                                    }
-                                    return true;
-                                  }),
-                   candidates.end());
+  Search search(now);
+  size_t kept = 0;
+  for (const Seen& candidate : candidates) {
+    const Seen* seen = search.Find(candidate.handle);
+    if (seen != nullptr && seen->ref == ref) candidates[kept++] = candidate;
+  }
+  candidates.resize(kept);
 }
 
 // Puts the handles' states back, whatever was found, and also where ref() or unref() threw.
 class Restore {
  public:
-  Restore(uv_loop_t* loop, std::vector<Seen> before) : loop_(loop), before_(std::move(before)) {
-    std::sort(before_.begin(), before_.end(), Precedes);
-  }
+  explicit Restore(uv_loop_t* loop) : loop_(loop), before_(Walk(loop)) {}
   ~Restore() {
     // Only what is still there: what was called can have closed one.
+    Search search(before_);
     for (const Seen& now : Walk(loop_)) {
-      const auto then = std::lower_bound(before_.begin(), before_.end(), now, Precedes);
-      if (then == before_.end() || then->handle != now.handle || then->ref == now.ref) continue;
+      const Seen* then = search.Find(now.handle);
+      if (then == nullptr || then->ref == now.ref) continue;
       then->ref ? uv_ref(now.handle) : uv_unref(now.handle);
     }
   }
@@ -70,12 +80,8 @@ class Restore {
   Restore& operator=(const Restore&) = delete;
 
  private:
-  static bool Precedes(const Seen& one, const Seen& other) {
-    return std::less<>()(one.handle, other.handle);
-  }
-
   uv_loop_t* const loop_;
-  std::vector<Seen> before_;
+  const std::vector<Seen> before_;
 };
 
 }  // namespace
@@ -86,7 +92,7 @@ Napi::Value FindHandle(const Napi::CallbackInfo& info) {
   const napi_value ref = info[0];
   const napi_value unref = info[1];
   std::vector<Seen> candidates = Walk(loop);
-  const Restore restore(loop, candidates);
+  const Restore restore(loop);
   // Both ways from either state: one that only happens to have the right state drops out.
   for (const bool state : {true, false, true}) {
     if (!Call(env, state ? ref : unref)) return {};

@@ -49,7 +49,6 @@ void Environment::OnEnd(napi_async_cleanup_hook_handle, void* data) {
 
 Instance::Instance(std::shared_ptr<Environment> its_environment)
     : environment(std::move(its_environment)), env(environment->env), workspace(CreateWorkspace()) {
-  messages.resize(kSlotCount);
   environment->Add(this);
 }
 

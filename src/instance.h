@@ -127,7 +127,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   uint32_t max_segments = 64;
   std::vector<napi_value> values;
   std::vector<Buffer> buffers;
-  std::vector<OutgoingMessage> messages;
+  OutgoingMessage messages[kSlotCount] = {};
 
  private:
   bool Call(const Context& context, napi_ref reference, napi_value endpoint,

@@ -123,8 +123,8 @@ uint32_t KnownOptions(Family family) {
 }
 
 void RestoreOptions(Descriptor descriptor, const OptionJournal& journal) {
-  for (auto former = journal.rbegin(); former != journal.rend(); ++former) {
-    RestoreOption(descriptor, *former);
+  for (uint32_t index = journal.count; index > 0; index--) {
+    RestoreOption(descriptor, journal.options[index - 1]);
   }
 }
 

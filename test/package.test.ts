@@ -7,7 +7,7 @@ import t from 'tap'
 import { environment, onlyNode, outcomeOf, project, registryOf, succeed } from './package/npm'
 import type { Environment, Outcome } from './package/npm'
 
-const MOST_BYTES = 2_500_000
+const MOST_BYTES = 3_000_000
 const root = path.dirname(require.resolve('sendmsg/package.json'))
 const host = path.join('prebuilds', `${process.platform}-${process.arch}`)
 const noPrebuilt = !existsSync(path.join(root, host)) && `${host} is not built: npm run prebuild`

@@ -52,6 +52,9 @@ const linux: Floor = {
   maxSegments: 64,
 }
 
+/** Control data that qemu-user may lose. */
+const emulated: Floor = { send: { control: both }, receive: { control: both }, flags: [], maxSegments: 1 }
+
 const darwin: Floor = {
   send: {
     source: both,
@@ -92,9 +95,13 @@ const windows: Floor = {
 const { SENDMSG_WINE: wine, SENDMSG_HOOK: hook, SENDMSG_QEMU: qemu } = process.env
 const platforms: Readonly<Partial<Record<NodeJS.Platform, Floor>>> = { linux, darwin, freebsd, win32: windows }
 
-/** What this platform must do. qemu-user and Wine without its hook lose control data: there nothing is asked for. */
+/** What this platform must do. qemu-user and Wine without its hook lose control data: there nothing of it is asked for. */
 export const floor: Floor =
-  qemu !== undefined || (wine !== undefined && hook === undefined) ? plain : (platforms[process.platform] ?? plain)
+  qemu !== undefined
+    ? emulated
+    : wine !== undefined && hook === undefined
+      ? plain
+      : (platforms[process.platform] ?? plain)
 
 /** Whether a field may be missing here, so that a test of it can be skipped. */
 export const mayLack = (direction: 'send' | 'receive', field: SendField | ReceiveInfoName, family: Family): boolean =>
