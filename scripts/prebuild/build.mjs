@@ -87,7 +87,7 @@ const driver = (target) => ['cc', '-target', target.zig, ...target.flags, '-Os',
 const LINKERS = {
   linux: (target, { zig, compiled }, output) =>
     zig([
-      ...[...driver(target), ...compiled, '-o', output, '-Wl,--build-id=none', '-Wl,-z,relro'],
+      ...[...driver(target), ...compiled, '-o', output, '-Wl,--build-id=none', '-Wl,-z,relro', '-Wl,--hash-style=gnu'],
       // What a runtime lacks (Deno, Bun) matters when it is called.
       ...['-Wl,-z,lazy', `-Wl,--version-script=${path.join(here, 'exports.map')}`, '-Wl,-soname,sendmsg.node'],
     ]),
