@@ -1,8 +1,17 @@
 import { Buffer } from 'node:buffer'
 import { isIP } from 'node:net'
+import { types } from 'node:util'
 import { binding } from './binding'
-import { badBufferSize, badPort, bufferOutOfBounds, invalidArgType, invalidArgValue, isConnected } from './errors'
-import { checkFunction, checkObject, checkString } from './validate'
+import {
+  badBufferSize,
+  badPort,
+  bufferOutOfBounds,
+  invalidArgType,
+  invalidArgValue,
+  invalidState,
+  isConnected,
+} from './errors'
+import { byteLengthOf, checkFunction, checkObject, checkString, checkView, partOf } from './validate'
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 
@@ -64,8 +73,16 @@ function listOf(message: unknown): Uint8Array[] {
 
 function viewOf(value: unknown, name: string, given: unknown): Uint8Array {
   if (typeof value === 'string') return Buffer.from(value)
+  if (types.isUint8Array(value)) {
+    checkView(value, name)
+    return value
+  }
   if (ArrayBuffer.isView(value)) {
-    return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    try {
+      return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    } catch {
+      throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
+    }
   }
   throw invalidArgType(name, ['Buffer', 'TypedArray', 'DataView', 'string'], given)
 }
@@ -74,14 +91,16 @@ function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
   const whole = viewOf(message, 'buffer', message)
   const start = unsigned(offset, 'offset')
   const size = unsigned(length, 'length')
-  if (start > whole.byteLength) throw bufferOutOfBounds('offset')
-  if (start + size > whole.byteLength) throw bufferOutOfBounds('length')
-  return whole.subarray(start, start + size)
+  const most = byteLengthOf(whole)
+  if (start > most) throw bufferOutOfBounds('offset')
+  if (start + size > most) throw bufferOutOfBounds('length')
+  return partOf(whole, start, size)
 }
 
-/** Whatever JavaScript makes a number of by itself, as with dgram. */
+/** What JavaScript makes a number of by itself, as with dgram, but for objects. */
 function unsigned(value: unknown, name: string): number {
-  if (typeof value === 'symbol' || typeof value === 'bigint') throw invalidArgType(name, 'number', value)
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  if (isObject || typeof value === 'symbol' || typeof value === 'bigint') throw invalidArgType(name, 'number', value)
   return Number(value) >>> 0
 }
 

@@ -55,8 +55,8 @@ const getByteOffset = accessors.byteOffset.get as Getter<number>
 export const byteLengthOf = (view: Uint8Array): number => getByteLength.call(view)
 
 /** The bytes of a view from `start` on, as a view that runs no code of a subclass. */
-export const partOf = (view: Uint8Array, start: number): Uint8Array =>
-  new Uint8Array(getBuffer.call(view), getByteOffset.call(view) + start, byteLengthOf(view) - start)
+export const partOf = (view: Uint8Array, start: number, size = byteLengthOf(view) - start): Uint8Array =>
+  new Uint8Array(getBuffer.call(view), getByteOffset.call(view) + start, size)
 
 /** A detached view, or one that lies outside of its resized buffer, has no bytes; an empty one has none either. */
 function isGone(view: Uint8Array): boolean {

@@ -40,6 +40,38 @@ t.test('symbols and bigints', async (t) => {
   }
 })
 
+t.test("dgram's forms: memory that is gone, a class with code of its own, and objects for numbers", async (t) => {
+  const socket: Any = open(t, { type: 'udp4' })
+  const receiver = open(t, { type: 'udp4', pull: true })
+  const { port } = receiver.bindSync({ address: LOOPBACK })
+  for (const Type of [Uint8Array, Uint16Array, DataView, Buffer]) {
+    const { buffer } = new Uint8Array(8)
+    const view = Type === Buffer ? Buffer.from(buffer) : new (Type as typeof Uint8Array)(buffer)
+    structuredClone(buffer, { transfer: [buffer] })
+    const gone = { name: 'Error', code: 'ERR_INVALID_STATE' }
+    t.throws(() => socket.send(view, port, LOOPBACK), gone)
+    t.throws(() => socket.send([Buffer.from('x'), view], port, LOOPBACK), gone)
+    t.throws(() => socket.send(view, 0, 0, port, LOOPBACK), gone)
+    t.throws(() => socket.send(view, 0, 8, port, LOOPBACK), { code: /^ERR_(INVALID_STATE|BUFFER_OUT_OF_BOUNDS)$/ })
+  }
+  const wrongType = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
+  for (const odd of [{}, [], Object.create(null), () => 1, { valueOf: () => 1 }]) {
+    t.throws(() => socket.send('xyz', odd, 1, port, LOOPBACK), { ...wrongType, message: /"offset" argument/ })
+    t.throws(() => socket.send('xyz', 0, odd, port, LOOPBACK), { ...wrongType, message: /"length" argument/ })
+  }
+  class Odd extends Uint8Array {
+    override subarray(): never {
+      throw new Error('code of its own')
+    }
+    static get [Symbol.species](): never {
+      throw new Error('code of its own')
+    }
+  }
+  socket.send(Odd.from([1, 2, 3, 4]), 1, 2, port, LOOPBACK)
+  const { data } = await receiver.recvmsg()
+  t.same([...data], [2, 3])
+})
+
 t.test('a look-up that answers with a symbol', async (t) => {
   const lookup = ((_name: string, _family: number, done: (...answer: Any[]) => void) => {
     done(null, Symbol('address'), 4)
