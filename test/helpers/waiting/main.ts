@@ -6,18 +6,17 @@ import * as order from './order'
 import * as segmented from './segmented'
 import * as signals from './signals'
 
-const scenarios: Record<string, (count: number) => unknown> = {
-  ...order,
-  ...endings,
-  ...borrowed,
-  ...loop,
-  ...segmented,
-  ...signals,
+const scenarios = new Map<string, (count: number) => unknown>()
+for (const file of [order, endings, borrowed, loop, segmented, signals]) {
+  for (const [name, scenario] of Object.entries(file)) {
+    if (scenarios.has(name)) throw new Error(`two scenarios are called ${name}`)
+    scenarios.set(name, scenario)
+  }
 }
 
 async function main(): Promise<void> {
   const [, , name = '', count = '0'] = process.argv
-  const scenario = scenarios[name]
+  const scenario = scenarios.get(name)
   if (scenario === undefined) throw new Error(`no scenario ${name}`)
   const result = await scenario(Number(count))
   if (result === undefined) return

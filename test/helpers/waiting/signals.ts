@@ -13,7 +13,7 @@ const duck = (given: Partial<Duck>): AbortSignal =>
   }) as unknown as AbortSignal
 
 /** To let go of a signal sends, closes another socket and throws, while many other sends are settled. */
-export async function reentrant(count: number): Promise<unknown> {
+export async function letGo(count: number): Promise<unknown> {
   const witness = await Witness.start()
   const other = await Witness.start()
   const before = await resources()
