@@ -1,4 +1,6 @@
 // One episode: sockets are opened, called at random and closed, and then everything must be accounted for.
+import dgram from 'node:dgram'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { descriptors } from '../helpers/descriptors.cjs'
@@ -106,8 +108,11 @@ async function until(done: () => boolean, progress: () => number, step: () => vo
 
 export async function runEpisode(seed: number, report: Report, circumstances: Circumstances): Promise<void> {
   const random = new Random(seed)
-  const ledger = new Ledger(report, circumstances.run)
-  const world = new World(random, report, ledger, circumstances.link, circumstances.without)
+  await pass()
+  const ledger = new Ledger(report, circumstances.run, (one, other) => {
+    return world.players[one]?.port === world.players[other]?.port
+  })
+  const world: World = new World(random, report, ledger, circumstances.link, circumstances.without)
   world.reenter = (own) => {
     own.weighted(inner)(world, own)
   }
@@ -129,6 +134,23 @@ export async function runEpisode(seed: number, report: Report, circumstances: Ci
   await checkDescriptors(world, before)
   ledger.clear()
   report.summary.episodes++
+}
+
+/** Resolves when all that was sent before has arrived, or found nobody: loopback keeps the order of all its datagrams. */
+async function pass(): Promise<void> {
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  const knock = (): void => {
+    socket.send('pass', port, '127.0.0.1')
+  }
+  // It may be dropped, too.
+  const timer = setInterval(knock, 20)
+  knock()
+  await once(socket, 'message')
+  clearInterval(timer)
+  socket.close()
+  await once(socket, 'close')
 }
 
 async function cast(world: World, random: Random, { withPlain, adoptable }: Circumstances): Promise<void> {

@@ -39,7 +39,7 @@ export function nonsense(random: Random): unknown {
     () => new Array<unknown>(3),
     () => Object.create(null) as unknown,
     () => () => undefined,
-    () => Map,
+    () => Object,
     () => new Date(NaN),
     () => /x/,
     () => new Map(),

@@ -254,15 +254,17 @@ export function sendForm(world: World, random: Random): void {
     // As with dgram: the socket was closed while a name was looked up, and dgram's own wait for their turn.
     () => sender.closing && (isIP(host) === 0 || sender.binding || ours === undefined || sender.lookups),
   )
-  const polluted = ours !== undefined && random.chance(0.03)
-  const { threw, error } = world.call(text, () => {
+  // Code within the call would send messages of its own.
+  const polluted = ours !== undefined && !sender.coded && !sender.lookups && random.chance(0.03)
+  const call = (): void => {
     if (polluted) pollute()
     try {
       socket.send(...([...args, told.callback] as unknown as [Uint8Array, number]))
     } finally {
       if (polluted) cleanUp()
     }
-  })
+  }
+  const { threw, error } = world.call(text, call, ours !== undefined)
   if (!threw) return
   told.drop()
   made.refused(error, text)

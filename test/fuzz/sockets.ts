@@ -48,14 +48,15 @@ function blockList(world: World, random: Random, text: string): BlockList {
 type Answer = (error: Error | null, address?: unknown, family?: number) => void
 
 /** In place of dns.lookup: answers soon, late, twice, wrongly, or throws. */
-function lookup(world: World, random: Random): (...args: unknown[]) => void {
+function lookup(world: World, random: Random, type: 'udp4' | 'udp6'): (...args: unknown[]) => void {
   const own = random.fork()
   return (...args) => {
     const [host] = args
     const answer = args.at(-1) as Answer
     const found = own.weighted<unknown>([
       [6, typeof host === 'string' && host !== 'localhost' ? host : '127.0.0.1'],
-      [1, '::1'],
+      // Not where a datagram would arrive.
+      [1, type === 'udp4' ? '::1' : '::1%'],
       [1, 'no address'],
       [1, undefined],
       [1, new OwnError('look-up')],
@@ -123,7 +124,7 @@ function optionsAt(world: World, random: Random, steady: boolean, way: Way, type
   if (random.chance(0.05)) options['unsupported'] = random.one(['ignore', 'error'])
   if (random.chance(0.05)) options['reuseAddr'] = true
   if (type === 'udp6' && random.chance(0.2)) options['ipv6Only'] = true
-  if (!steady && random.chance(0.15)) options['lookup'] = lookup(world, random)
+  if (!steady && random.chance(0.15)) options['lookup'] = lookup(world, random, type)
   if (!steady && random.chance(0.1)) options['signal'] = makeSignal(world, random).signal
   return options
 }
@@ -178,11 +179,12 @@ function watch(world: World, player: Player): void {
   })
   emitter.on('error', (error: unknown) => {
     afterClose('error')
+    world.report.note(`'error' of ${player.name}: ${String(error)}`)
     player.binding = false
     if (ours === undefined) return
     inspect(error, `'error' of ${player.name}`, world.report)
     // The rest of a train whose start was taken, when it was closed.
-    if (player.closing && codeOf(error) === 'ECANCELED') world.ledger.loosen(player.id)
+    if (codeOf(error) === 'ECANCELED') world.ledger.loosen(player.id)
     if (world.ending || player.disturbed) return
     const code = codeOf(error)
     if (player.listening && code !== undefined && ICMP.has(code)) {
@@ -205,7 +207,8 @@ function enter(world: World, random: Random, options: Options, way: Way, steady:
   const description = describe(options, way, steady)
   const shown = Object.entries(options).filter(([, value]) => typeof value !== 'object' || Array.isArray(value))
   const text = `createSocket ${JSON.stringify(Object.fromEntries(shown))}`
-  const counts = random.chance(0.05)
+  // The code of a signal may open others.
+  const counts = random.chance(0.05) && options['signal'] === undefined
   const before = counts ? countSockets() : 0
   const { value, error } = world.call(text, () => createSocket(options as never))
   if (counts && countSockets() > before) {

@@ -52,13 +52,13 @@ export class World {
     return !this.without.includes(habit)
   }
 
-  /** One call of the public interface; what it throws is looked at. */
-  call<T>(text: string, make: () => T): Outcome<T> {
+  /** One call of the public interface; what it throws is looked at, unless it is of Node's own. */
+  call<T>(text: string, make: () => T, ours = true): Outcome<T> {
     this.report.call(text)
     try {
       return { value: make(), threw: false }
     } catch (error) {
-      inspect(error, text, this.report)
+      if (ours) inspect(error, text, this.report)
       return { error, threw: true }
     }
   }

@@ -1,5 +1,6 @@
 // What makes no sense, in every argument.
 import { closeSync, openSync } from 'node:fs'
+import { types } from 'node:util'
 import * as sendmsg from 'sendmsg'
 import type { Socket } from 'sendmsg'
 import { nonsense } from './nonsense'
@@ -68,6 +69,9 @@ function create(world: World, random: Random): void {
   if (threw) told.forget()
 }
 
+const isData = (value: unknown): boolean =>
+  typeof value === 'string' || ArrayBuffer.isView(value) || types.isProxy(value) || Array.isArray(value)
+
 function method(world: World, random: Random): void {
   const player = world.player(
     random,
@@ -87,8 +91,8 @@ function method(world: World, random: Random): void {
   ]
   const name = random.one(names)
   const args = Array.from({ length: random.between(0, 4) }, () => nonsense(random))
-  // A string is data that makes sense, and a connected socket sends it.
-  if (name === 'send' && typeof args[0] === 'string') args[0] = Symbol('data')
+  // What makes sense as data a connected socket sends.
+  if (name.startsWith('send') && isData(args[0])) args[0] = Symbol('data')
   const text = `${name} (${player.name}) of ${args.map(show).join(', ')}`
   player.disturbed = true
   const { value, threw, error } = world.call(text, () =>
