@@ -97,11 +97,16 @@ function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
   return partOf(whole, start, size)
 }
 
-/** What JavaScript makes a number of by itself, as with dgram, but for objects. */
+/** Whatever JavaScript makes a number of by itself, as with dgram. Code of the program can run. */
 function unsigned(value: unknown, name: string): number {
-  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
-  if (isObject || typeof value === 'symbol' || typeof value === 'bigint') throw invalidArgType(name, 'number', value)
-  return Number(value) >>> 0
+  if (typeof value === 'bigint') throw invalidArgType(name, 'number', value)
+  try {
+    return Number(value) >>> 0
+  } catch (error) {
+    // A symbol, or an object without a primitive value. What the program's own code throws passes.
+    if (error instanceof TypeError && !('code' in error)) throw invalidArgType(name, 'number', value)
+    throw error
+  }
 }
 
 /** As dgram checks ports: numbers and numeric strings. */

@@ -40,7 +40,7 @@ t.test('symbols and bigints', async (t) => {
   }
 })
 
-t.test("dgram's forms: memory that is gone, a class with code of its own, and objects for numbers", async (t) => {
+t.test("dgram's forms: memory that is gone, and objects with code of their own", async (t) => {
   const socket: Any = open(t, { type: 'udp4' })
   const receiver = open(t, { type: 'udp4', pull: true })
   const { port } = receiver.bindSync({ address: LOOPBACK })
@@ -55,10 +55,18 @@ t.test("dgram's forms: memory that is gone, a class with code of its own, and ob
     t.throws(() => socket.send(view, 0, 8, port, LOOPBACK), { code: /^ERR_(INVALID_STATE|BUFFER_OUT_OF_BOUNDS)$/ })
   }
   const wrongType = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
-  for (const odd of [{}, [], Object.create(null), () => 1, { valueOf: () => 1 }]) {
+  for (const odd of [Object.create(null), { valueOf: () => ({}), toString: () => ({}) }]) {
     t.throws(() => socket.send('xyz', odd, 1, port, LOOPBACK), { ...wrongType, message: /"offset" argument/ })
     t.throws(() => socket.send('xyz', 0, odd, port, LOOPBACK), { ...wrongType, message: /"length" argument/ })
   }
+  // As with dgram: its own code is the program's.
+  const own = new RangeError('of its own')
+  const throwing = {
+    valueOf: () => {
+      throw own
+    },
+  }
+  t.throws(() => socket.send('xyz', throwing, 1, port, LOOPBACK), own)
   class Odd extends Uint8Array {
     override subarray(): never {
       throw new Error('code of its own')
@@ -70,6 +78,11 @@ t.test("dgram's forms: memory that is gone, a class with code of its own, and ob
   socket.send(Odd.from([1, 2, 3, 4]), 1, 2, port, LOOPBACK)
   const { data } = await receiver.recvmsg()
   t.same([...data], [2, 3])
+  socket.send('xyz', { valueOf: () => 1 }, '2', port, LOOPBACK)
+  t.equal((await receiver.recvmsg()).data.toString(), 'yz')
+  const { buffer } = new Uint8Array(8)
+  const detaching = { valueOf: () => (structuredClone(buffer, { transfer: [buffer] }), 4) }
+  t.throws(() => socket.send(new Uint8Array(buffer), 0, detaching, port, LOOPBACK), { code: /^ERR_/ })
 })
 
 t.test('a look-up that answers with a symbol', async (t) => {
