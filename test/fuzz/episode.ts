@@ -189,7 +189,12 @@ async function drain(world: World, random: Random): Promise<void> {
   for (const player of certain) {
     const lost = complete ? [] : ledger.missing(player.id)
     for (const entry of lost.slice(0, TOLD)) {
-      const detail = `${lost.length} are missing, the kernel dropped ${dropsOf(player)}; ${describe(entry)}; ${idsOf(lost)}`
+      const queued = world.players
+        .map(({ ours, closing }) => (ours && !closing ? ours.getSendQueueCount() : 0))
+        .join(' ')
+      const detail =
+        `${lost.length} are missing, the kernel dropped ${dropsOf(player)}, queued are ${queued}; ` +
+        `${describe(entry)}; ${idsOf(lost)}`
       report.violate('lost', `${player.name}: ${detail}`, player.description.way)
     }
     if (player.ours === undefined) continue

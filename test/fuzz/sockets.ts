@@ -183,8 +183,9 @@ function watch(world: World, player: Player): void {
     player.binding = false
     if (ours === undefined) return
     inspect(error, `'error' of ${player.name}`, world.report)
-    // The rest of a train whose start was taken, when it was closed.
-    if (codeOf(error) === 'ECANCELED') world.ledger.loosen(player.id)
+    // The rest of a train whose start was taken: when the socket was closed, or has another peer by now, or none.
+    const { syscall } = error as NodeJS.ErrnoException
+    if (codeOf(error) === 'ECANCELED' || syscall === 'sendmsg') world.ledger.loosen(player.id)
     if (world.ending || player.disturbed) return
     const code = codeOf(error)
     if (player.listening && code !== undefined && ICMP.has(code)) {
