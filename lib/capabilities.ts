@@ -1,5 +1,5 @@
-import { binding, Field, SendFlag, type FieldMasks } from './binding'
-import { fieldSupport, type FieldSupport } from './support'
+import { binding, Field, SendFlag, type FieldMasks } from './native/addon'
+import { fieldSupport, type FieldSupport } from './probe'
 import type { Capabilities, FamilySupport, ReceiveInfoName, SendField, Support } from './types'
 
 let answer: Capabilities | undefined

@@ -1,5 +1,5 @@
 // The same objects by `import`: in Node's eyes the default export of a CommonJS module is all of it, not its `default`.
-import * as api from './api.js'
+import * as api from './public.js'
 
-export * from './api.js'
+export * from './public.js'
 export default api

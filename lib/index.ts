@@ -1,5 +1,5 @@
-import * as api from './api'
+import * as api from './public'
 
-export * from './api'
+export * from './public'
 // `import dgram from 'sendmsg'`: the same names, as node:dgram has them.
 export default api

@@ -1,4 +1,4 @@
-// Writes the table of docs/errors.md from dist/error-table.js.
+// Writes the table of docs/errors.md from dist/errors/winsock.js.
 //
 //   node scripts/error-table.mjs            writes it
 //   node scripts/error-table.mjs --check    writes nothing, and exits with 1 if the page is stale
@@ -9,7 +9,7 @@ import path from 'node:path'
 
 const root = path.resolve(import.meta.dirname, '..')
 const { posixAliases, toWinsock, winsockAliases, winsockErrors } = createRequire(import.meta.url)(
-  path.join(root, 'dist', 'error-table.js'),
+  path.join(root, 'dist', 'errors', 'winsock.js'),
 )
 
 const page = path.join(root, 'docs', 'errors.md')

@@ -14,8 +14,8 @@ import {
   toWinsock,
   winsockAliases,
   winsockErrors,
-} from '../../dist/error-table.js'
-import * as errors from '../../dist/errors.js'
+} from '../../dist/errors/winsock.js'
+import * as errors from '../../dist/errors/socket-error.js'
 import { listed, mingw, winsock } from '../helpers/winsock'
 
 const { SocketError, fromNative } = errors

@@ -1,0 +1,272 @@
+import { binding, Field, Option, report, type Endpoint, type FieldMasks } from './native/addon'
+import { bytesOf, parseAddress } from './message/address'
+import { fromNative } from './errors/socket-error'
+import { receiveSlots, Present, sharedSlots } from './native/slots'
+
+/**
+ * What this kernel does with the fields: what its tables say, less what a try over loopback disproved. What could not be
+ * tried follows the tables.
+ */
+export interface FieldSupport {
+  /** Sent by control message. */
+  readonly kernel: FieldMasks
+  /** Sent by setting a socket option for one call. */
+  readonly emulated: FieldMasks
+  readonly receive: FieldMasks
+  readonly segmentation: boolean
+  readonly maxSegments: number
+  /** All that can be tried was tried; until then it is tried again every now and then. */
+  readonly concluded: boolean
+}
+
+type Name = 'IPv4' | 'IPv6'
+const NAMES = ['IPv4', 'IPv6'] as const
+
+let support: FieldSupport | undefined
+/** Milliseconds. */
+const FIRST_PAUSE = 1000
+const LONGEST_PAUSE = 60_000
+let pause = FIRST_PAUSE
+/** Something is not concluded, and it is time to try again. A timer's, as each message would have to look at a clock. */
+let due = true
+
+export function fieldSupport(): FieldSupport {
+  if (support !== undefined && !due) return support
+  due = false
+  // It can be asked for while a message is being written down.
+  const slots = sharedSlots.bytes.slice()
+  try {
+    probe()
+  } finally {
+    sharedSlots.bytes.set(slots)
+  }
+  support = conclusions()
+  if (!support.concluded) {
+    setTimeout(() => {
+      due = true
+    }, pause).unref()
+    pause = Math.min(pause * 2, LONGEST_PAUSE)
+  }
+  return support
+}
+
+const LOOPBACK = {
+  IPv4: parseAddress('127.0.0.1')!,
+  IPv6: parseAddress('::1')!,
+}
+/** On Linux all of 127.0.0.0/8 is ours to send from; elsewhere the kernel refuses, and that says nothing. */
+const OTHER_SOURCE = parseAddress('127.0.0.2')!
+const TRAFFIC_CLASS = 0x2a
+const HOP_LIMIT = 77
+
+const chunk = new Uint8Array(1024)
+const LEAST_SEGMENTS = 64
+const MOST_SEGMENTS = 128
+/**
+ * Milliseconds that are waited for all that was sent, in waits of one each. On Linux what goes over loopback is there as
+ * soon as it was sent, elsewhere a little later.
+ */
+const MOST_WAITS = 5
+
+const { send, emulated, receive } = binding.kernel
+
+/** What is known of one family. A field that is still to be tried has its bit in `open`. */
+interface Conclusions {
+  /** Sent by control message, whether they do what they say is seen at the receiver. */
+  open: number
+  disproved: number
+  /** What the kernel does not tell; undefined while that could not be asked. */
+  untold: number | undefined
+}
+
+/** A source can only be told from the usual one where there are two of them. */
+const triedOf = (name: Name): number =>
+  (send[name] & ~emulated[name] & Field.source & (name === 'IPv4' ? -1 : 0)) |
+  (send[name] & ~emulated[name] & receive[name] & (Field.trafficClass | Field.hopLimit))
+
+const known: Record<Name, Conclusions> = {
+  IPv4: { open: triedOf('IPv4'), disproved: 0, untold: undefined },
+  IPv6: { open: triedOf('IPv6'), disproved: 0, untold: undefined },
+}
+/** Of the kernel as a whole; what it has no row for need not be asked. */
+const sends = (bit: number): boolean => ((send.IPv4 | send.IPv6) & bit) !== 0
+let segmentation = sends(Field.segmentSize) ? undefined : false
+let sendTime = sends(Field.sendTime) ? undefined : false
+let maxSegments: number | undefined
+
+function conclusions(): FieldSupport {
+  const none = (segmentation === false ? Field.segmentSize : 0) | (sendTime === false ? Field.sendTime : 0)
+  const masks = (of: (name: Name) => number): FieldMasks => ({ IPv4: of('IPv4'), IPv6: of('IPv6') })
+  return {
+    kernel: masks((name) => send[name] & ~emulated[name] & ~known[name].disproved & ~none),
+    emulated,
+    receive: masks((name) => receive[name] & ~(known[name].untold ?? 0)),
+    segmentation: segmentation ?? true,
+    maxSegments: maxSegments ?? LEAST_SEGMENTS,
+    concluded:
+      NAMES.every((name) => known[name].open === 0 && known[name].untold !== undefined) &&
+      segmentation !== undefined &&
+      sendTime !== undefined &&
+      (!segmentation || maxSegments !== undefined),
+  }
+}
+
+/** Errors by which a kernel says that it has no such option. */
+const isMissing = (status: number): boolean =>
+  ['ENOPROTOOPT', 'ENOTSUP'].includes(fromNative(status, 'setsockopt').code)
+
+/** A datagram that is under way, and what it shall show. */
+interface Try {
+  readonly bit: number
+  readonly token: number
+}
+
+interface Pair {
+  readonly name: Name
+  readonly sender: Endpoint
+  readonly receiver: Endpoint
+  readonly port: number
+  readonly senderPort: number
+  tries: Try[]
+}
+
+function probe(): void {
+  const pairs: Pair[] = []
+  try {
+    for (const name of NAMES) {
+      const pair = openPair(name)
+      if (pair === undefined) continue
+      pairs.push(pair)
+      askReceiver(pair)
+      const { open, untold = 0 } = known[name]
+      // Whether it is sent can't be seen where it is not told.
+      known[name].open &= ~untold
+      for (const bit of [Field.source, Field.trafficClass, Field.hopLimit]) {
+        if (open & ~untold & bit) sendTry(pair, bit)
+      }
+    }
+    for (let waits = 0; ; waits++) {
+      for (const pair of pairs) collect(pair)
+      const pair = pairs.find(({ tries }) => tries.length > 0)
+      if (pair === undefined || waits === MOST_WAITS) break
+      pair.receiver.waitReadable(1)
+    }
+    for (const pair of pairs) askSender(pair)
+  } finally {
+    for (const { sender, receiver } of pairs) {
+      sender.close()
+      receiver.close()
+    }
+  }
+}
+
+/** A sender bound to the wildcard and a receiver on loopback; undefined where that can't be had now. */
+function openPair(name: Name): Pair | undefined {
+  const sender = new binding.Endpoint()
+  const receiver = new binding.Endpoint()
+  const address = LOOPBACK[name]
+  const portOf = (endpoint: Endpoint): number => (endpoint.localAddress() === 0 ? receiveSlots.port(0) : 0)
+  if (
+    sender.open(address.family, 0, 0) === 0 &&
+    receiver.open(address.family, 0, 0) === 0 &&
+    sender.bind(address.family, bytesOf(address).fill(0), 0, 0) === 0 &&
+    receiver.bind(address.family, bytesOf(address), 0, 0) === 0
+  ) {
+    const [port, senderPort] = [portOf(receiver), portOf(sender)]
+    // To port 0 every send is refused, which would say nothing about the fields.
+    if (port !== 0 && senderPort !== 0) return { name, sender, receiver, port, senderPort, tries: [] }
+  }
+  sender.close()
+  receiver.close()
+  return undefined
+}
+
+/** Asks the kernel to tell what it can. */
+function askReceiver({ name, receiver }: Pair): void {
+  const untold = receiver.enableReceive(receive[name])
+  if (untold === 0 || isMissing(report.status())) known[name].untold = untold
+}
+
+/** Sends a datagram with one field set. */
+function sendTry(pair: Pair, bit: number): void {
+  const address = LOOPBACK[pair.name]
+  const token = Math.floor(Math.random() * 2 ** 32)
+  writeMessage(pair)
+  sharedSlots.setSource(0, pair.name === 'IPv4' ? OTHER_SOURCE : address)
+  sharedSlots.setTrafficClass(0, TRAFFIC_CLASS, 0xff)
+  sharedSlots.setHopLimit(0, HOP_LIMIT)
+  sharedSlots.setFields(0, bit)
+  if (pair.sender.send(1, new Uint8Array(Uint32Array.of(token).buffer)) === 1) pair.tries.push({ bit, token })
+  else if (isRefused(report.status())) known[pair.name].open &= ~bit
+}
+
+function writeMessage({ name, port }: Pair): void {
+  sharedSlots.clear(0)
+  sharedSlots.setDestination(0, LOOPBACK[name], port)
+  sharedSlots.setControlFamily(0, LOOPBACK[name].family)
+  sharedSlots.setBufferCount(0, 1)
+}
+
+/** The kernel does not take the try for itself: nothing is dropped silently, and trying again says no more. */
+const isRefused = (status: number): boolean =>
+  status !== 0 && ['EINVAL', 'EADDRNOTAVAIL', 'ENOPROTOOPT', 'ENOTSUP'].includes(fromNative(status, 'sendmsg').code)
+
+/** Looks at what has arrived. Anybody can send to the receiver: what counts is what was sent above. */
+function collect(pair: Pair): void {
+  const conclusions = known[pair.name]
+  // Not without end: others send, too.
+  for (let received = 0; received < 8 && pair.tries.length > 0; received++) {
+    if (pair.receiver.receive(1, 4, 512, 0, chunk, 0, chunk, 0) !== 1) return
+    const token = new Uint32Array(chunk.slice(0, 4).buffer)[0]
+    const found = pair.tries.find((one) => one.token === token)
+    if (found === undefined || receiveSlots.size(0) !== 4 || receiveSlots.port(0) !== pair.senderPort) continue
+    pair.tries = pair.tries.filter((one) => one !== found)
+    conclusions.open &= ~found.bit
+    if (!(shows(found.bit) ?? true)) conclusions.disproved |= found.bit
+  }
+}
+
+/** Whether the message in slot 0 came with the field; undefined where the kernel told nothing of it. */
+function shows(bit: number): boolean | undefined {
+  const present = receiveSlots.present(0)
+  switch (bit) {
+    case Field.source:
+      return receiveSlots.address(0) === '127.0.0.2'
+    case Field.trafficClass:
+      return (present & Present.trafficClass) === 0 ? undefined : receiveSlots.trafficClass(0) === TRAFFIC_CLASS
+    default:
+      return (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(0) === HOP_LIMIT
+  }
+}
+
+/** What the kernel says of itself. Changes options of the sender. */
+function askSender(pair: Pair): void {
+  const { name, sender } = pair
+  if (sendTime === undefined && (send[name] & Field.sendTime) !== 0) {
+    const status = sender.setOption(Option.sendTime, 1)
+    if (status === 0 || isMissing(status)) sendTime = status === 0
+  }
+  if ((send[name] & Field.segmentSize) === 0) return
+  if (segmentation === undefined) {
+    sender.getOption(Option.segment)
+    const status = report.status()
+    if (status === 0 || isMissing(status)) segmentation = status === 0
+  }
+  if (segmentation && maxSegments === undefined) maxSegments = askSegments(pair)
+  binding.setMaxSegments(maxSegments ?? LEAST_SEGMENTS)
+}
+
+/**
+ * Linux took 64 segments at most, and takes 128 since 6.x (include/linux/udp.h: UDP_MAX_SEGMENTS). By the socket's option,
+ * as a message that names its segments would go without offload where it is refused.
+ */
+function askSegments(pair: Pair): number | undefined {
+  const set = pair.sender.setOption(Option.segment, 1)
+  if (set !== 0) return isMissing(set) ? LEAST_SEGMENTS : undefined
+  writeMessage(pair)
+  if (pair.sender.send(1, new Uint8Array(MOST_SEGMENTS)) === 1) return MOST_SEGMENTS
+  const status = report.status()
+  return status !== 0 && ['EINVAL', 'EMSGSIZE'].includes(fromNative(status, 'sendmsg').code)
+    ? LEAST_SEGMENTS
+    : undefined
+}
