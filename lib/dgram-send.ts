@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events'
 import type { ParsedAddress } from './address'
 import type { SendArguments, SendCallback } from './dgram-arguments'
 import { canceled, SocketError, type ErrorPlace } from './errors'
@@ -29,7 +28,6 @@ const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace
 /** dgram's own forms of `send`: what is wrong behind the arguments is told to the callback, or to nobody. */
 export class DgramSend {
   constructor(
-    private readonly socket: EventEmitter,
     private readonly transport: Transport,
     private readonly facts: SocketFacts,
     private readonly life: Lifecycle,
@@ -58,7 +56,7 @@ export class DgramSend {
       } else if (callback !== undefined) {
         process.nextTick(callback, error)
       } else {
-        process.nextTick(() => this.socket.emit('error', error))
+        this.life.emitError(error, true)
       }
     })
   }
