@@ -1,4 +1,5 @@
 // A block list of the program's own: its check() is code that runs while messages are received, and can do anything.
+import { once } from 'node:events'
 import { BlockList } from 'node:net'
 import timers from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -181,5 +182,33 @@ t.test('code that throws', async (t) => {
     }
     t.same(heard, ['one', 'two'], `${way}: the other messages are kept`)
     t.same(errors, ['thrown by check'], 'and the error is told once')
+  }
+})
+
+t.test('code that closes the socket of a connect(), or of a send() that waits for bind()', async (t) => {
+  for (const way of ['connect', 'connect, blocked', 'connectSync', 'send']) {
+    const events: string[] = []
+    const socket = createSocket({
+      type: 'udp4',
+      sendBlockList: new Asked(() => {
+        socket.close()
+        return way === 'connect, blocked'
+      }),
+    })
+    for (const event of ['connect', 'error', 'close'] as const) socket.on(event, () => events.push(event))
+    if (way === 'connectSync') {
+      t.throws(
+        () => {
+          socket.connectSync(9, '127.0.0.1')
+        },
+        { code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' },
+      )
+    } else if (way === 'send') {
+      socket.bind(0, 'localhost')
+      socket.send({ data: Buffer.from('x'), address: '127.0.0.1', port: 9 })
+    } else socket.connect(9, '127.0.0.1')
+    await once(socket, 'close')
+    await timers.setTimeout(20)
+    t.same(events, ['close'], way)
   }
 })

@@ -1,9 +1,16 @@
-import type { EventEmitter } from 'node:events'
+<<<<<<< HEAD:lib/dgram/send.ts
 import type { ParsedAddress } from '../message/address'
 import type { SendArguments, SendCallback } from './arguments'
 import { canceled, SocketError, type ErrorPlace } from '../errors/socket-error'
 import type { SocketFacts } from '../socket/state'
 import { invalidAddress, type Lifecycle } from '../socket/lifecycle'
+=======
+import type { ParsedAddress } from './address'
+import type { SendArguments, SendCallback } from './dgram-arguments'
+import { canceled, SocketError, type ErrorPlace } from './errors'
+import type { SocketFacts } from './facts'
+import { invalidAddress, type Lifecycle } from './lifecycle'
+>>>>>>> main:lib/dgram-send.ts
 import { literal, resolve } from './resolve'
 import type { Transport } from '../socket/handle'
 import type { LookupFunction, OutgoingMessage } from '../types'
@@ -29,7 +36,6 @@ const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace
 /** dgram's own forms of `send`: what is wrong behind the arguments is told to the callback, or to nobody. */
 export class DgramSend {
   constructor(
-    private readonly socket: EventEmitter,
     private readonly transport: Transport,
     private readonly facts: SocketFacts,
     private readonly life: Lifecycle,
@@ -58,7 +64,7 @@ export class DgramSend {
       } else if (callback !== undefined) {
         process.nextTick(callback, error)
       } else {
-        process.nextTick(() => this.socket.emit('error', error))
+        this.life.emitError(error, true)
       }
     })
   }

@@ -68,6 +68,8 @@ function asBind(error: Error, place: ErrorPlace): Error {
  */
 export class Lifecycle {
   closed = false
+  /** `'close'` was emitted: no event follows. */
+  private ended = false
   /** Where the socket was bound, as bindSync() returns it; undefined where getsockname(2) failed. */
   boundAddress: AddressInfo | undefined
   opened = false
@@ -105,6 +107,18 @@ export class Lifecycle {
 
   checkRunning(): void {
     if (this.closed) throw notRunning()
+  }
+
+  /**
+   * Emits `'error'` in a tick of its own. Code of the program (getters, block lists, signals) can have closed the socket before
+   * the error was known: then its `'close'` comes first, and nothing behind it. `unheard`: also where nobody listens, which is an
+   * uncaught exception.
+   */
+  emitError(error: Error, unheard: boolean): void {
+    const { socket } = this
+    process.nextTick(() => {
+      if (!this.ended && (unheard || socket.listenerCount('error') > 0)) socket.emit('error', error)
+    })
   }
 
   checkConnected(): void {
@@ -380,12 +394,12 @@ export class Lifecycle {
       const failure = found ?? this.connectTo(parsed!, text, place)
       process.nextTick(() => {
         if (failure === null) {
-          this.announce(attempt)
+          if (!this.ended) this.announce(attempt)
           return
         }
         this.connectState = 'disconnected'
         if (callback === undefined) {
-          socket.emit('error', failure)
+          if (!this.ended) socket.emit('error', failure)
           return
         }
         remove?.()
@@ -401,6 +415,7 @@ export class Lifecycle {
     if (isBlocked(this.options.sendBlockList, textOf(address), address.family === 4 ? 'IPv4' : 'IPv6')) {
       return ipBlocked(text)
     }
+    if (this.closed) return notRunning() // by the list's own code
     const status = endpoint.connect(address.family, bytesOf(address), this.facts.raw ? 0 : port, address.scope)
     if (status !== 0) return fromNative(status, 'connect', place)
     this.connectState = 'connected'
@@ -427,7 +442,10 @@ export class Lifecycle {
     this.closed = true
     this.delivery.stop()
     this.transport.close()
-    process.nextTick(() => this.socket.emit('close'))
+    process.nextTick(() => {
+      this.ended = true
+      this.socket.emit('close')
+    })
     apart(this.releaseSignal)
   }
 

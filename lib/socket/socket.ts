@@ -136,15 +136,13 @@ export class Socket extends EventEmitter<SocketEvents> {
       },
       (error) => {
         // Not from inside: a listener that throws must not keep the others from being settled.
-        process.nextTick(() => {
-          if (this.listenerCount('error') > 0) this.emit('error', error)
-        })
+        this.life.emitError(error, false)
       },
     )
     this[transportOf] = transport
     const delivery = new Delivery(this, transport)
     this.life = new Lifecycle(this, transport, this.facts, checked, delivery)
-    this.forms = new DgramSend(this, transport, this.facts, this.life, checked.lookup)
+    this.forms = new DgramSend(transport, this.facts, this.life, checked.lookup)
     if (checked.receiveErrors === true || checked.sendTime) delivery.startErrors()
     if (typeof listener === 'function') this.on('message', listener)
     if (checked.signal !== undefined) this.life.closeOn(checked.signal)
@@ -607,7 +605,7 @@ export class Socket extends EventEmitter<SocketEvents> {
         try {
           this[transportOf].send(message, told ?? noop)
         } catch (error) {
-          if (told === undefined) process.nextTick(() => this.emit('error', error as Error))
+          if (told === undefined) this.life.emitError(error as Error, true)
           else fail(error as Error)
         }
       },
