@@ -1,7 +1,27 @@
 import js from '@eslint/js'
 import { defineConfig, globalIgnores } from 'eslint/config'
+import { createNodeResolver, importX } from 'eslint-plugin-import-x'
 import globals from 'globals'
 import tseslint from 'typescript-eslint'
+
+/** The parts of lib/, in the order of their dependence: none imports what stands behind it. */
+const order = [
+  'types.ts',
+  'errors',
+  'util',
+  'native',
+  'probe.ts',
+  'message',
+  'dgram',
+  'send',
+  'receive',
+  'socket',
+  'capabilities.ts',
+  'sendmsg.ts',
+  'public.ts',
+  'index.ts',
+  'cli',
+].map((name) => `./lib/${name}`)
 
 export default defineConfig(
   globalIgnores(['.cache/', '.tap/', 'build/', 'dist/', 'prebuilds/']),
@@ -39,6 +59,18 @@ export default defineConfig(
       '@typescript-eslint/no-non-null-assertion': 'off',
       // Callers pass what the types forbid, and it is our work to look at it.
       '@typescript-eslint/no-unnecessary-condition': 'off',
+    },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts'] })] },
+    rules: {
+      'import-x/no-restricted-paths': [
+        'error',
+        { zones: order.slice(0, -1).map((target, index) => ({ target, from: order.slice(index + 1) })) },
+      ],
+      'import-x/no-cycle': 'error',
     },
   },
   {

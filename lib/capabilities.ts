@@ -1,35 +1,9 @@
+import { receiveFields, sendFields } from './message/fields'
 import { binding, Field, SendFlag, type FieldMasks } from './native/addon'
 import { fieldSupport, type FieldSupport } from './probe'
-import type { Capabilities, FamilySupport, ReceiveInfoName, SendField, Support } from './types'
+import type { Capabilities, FamilySupport, Support } from './types'
 
 let answer: Capabilities | undefined
-
-const sendFields: Readonly<Record<SendField, number>> = {
-  source: Field.source,
-  interface: Field.interface,
-  trafficClass: Field.trafficClass,
-  ecn: Field.trafficClass,
-  dscp: Field.trafficClass,
-  hopLimit: Field.hopLimit,
-  dontFragment: Field.dontFragment,
-  segmentSize: Field.segmentSize,
-  sendTime: Field.sendTime,
-  control: Field.control,
-}
-
-/** The bits that `createSocket({ receiveInfo })` asks the kernel for. */
-export const receiveFields: Readonly<Record<ReceiveInfoName, number>> = {
-  destination: Field.destination,
-  interface: Field.interface,
-  cast: Field.cast,
-  trafficClass: Field.trafficClass,
-  ecn: Field.trafficClass,
-  dscp: Field.trafficClass,
-  hopLimit: Field.hopLimit,
-  timestamp: Field.timestamp,
-  segmentSize: Field.segmentSize,
-  control: Field.control,
-}
 
 /**
  * What this kernel does with each field, in each direction and family: `'kernel'`, `'emulated'` or `false`; and the

@@ -1,5 +1,5 @@
 import { binding, Field, Option, report, type Endpoint, type FieldMasks } from './native/addon'
-import { bytesOf, parseAddress } from './message/address'
+import { bytesOf, parseAddress } from './native/address'
 import { fromNative } from './errors/socket-error'
 import { receiveSlots, Present, sharedSlots } from './native/slots'
 

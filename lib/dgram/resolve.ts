@@ -1,5 +1,5 @@
 import dns from 'node:dns'
-import { parseAddress, tryParseAddress, type ParsedAddress } from '../message/address'
+import { parseAddress, tryParseAddress, type ParsedAddress } from '../native/address'
 import type { LookupFunction } from '../types'
 
 /** No error and nothing parsed: what was found is no address. */

@@ -1,18 +1,7 @@
-<<<<<<< HEAD:lib/dgram/send.ts
-import type { ParsedAddress } from '../message/address'
+import type { ParsedAddress } from '../native/address'
 import type { SendArguments, SendCallback } from './arguments'
 import { canceled, SocketError, type ErrorPlace } from '../errors/socket-error'
-import type { SocketFacts } from '../socket/state'
-import { invalidAddress, type Lifecycle } from '../socket/lifecycle'
-=======
-import type { ParsedAddress } from './address'
-import type { SendArguments, SendCallback } from './dgram-arguments'
-import { canceled, SocketError, type ErrorPlace } from './errors'
-import type { SocketFacts } from './facts'
-import { invalidAddress, type Lifecycle } from './lifecycle'
->>>>>>> main:lib/dgram-send.ts
 import { literal, resolve } from './resolve'
-import type { Transport } from '../socket/handle'
 import type { LookupFunction, OutgoingMessage } from '../types'
 
 const noop = (): void => undefined
@@ -33,12 +22,29 @@ const NOWHERE: ErrorPlace = Object.freeze({ address: undefined, port: undefined 
 const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace): SocketError =>
   new SocketError({ code, nativeCode, nativeName, syscall: 'send', ...place })
 
+/** The socket that dgram's forms send on. */
+export interface DgramSender {
+  readonly family: 4 | 6
+  readonly raw: boolean
+  readonly closed: boolean
+  readonly connected: boolean
+  readonly loopback: string
+  /** Whether the socket can send there. */
+  reaches(address: ParsedAddress): boolean
+  /** As `handle.send`. */
+  send(message: OutgoingMessage, callback: SendCallback): void
+  /** Emits `'error'` in a tick of its own. */
+  emitError(error: Error): void
+}
+
+/** What libuv says of an address that is none of the socket's family. */
+export const invalidAddress = (syscall: string, address: string | undefined, port: number): SocketError =>
+  new SocketError({ code: 'EINVAL', syscall, address, port })
+
 /** dgram's own forms of `send`: what is wrong behind the arguments is told to the callback, or to nobody. */
 export class DgramSend {
   constructor(
-    private readonly transport: Transport,
-    private readonly facts: SocketFacts,
-    private readonly life: Lifecycle,
+    private readonly sender: DgramSender,
     private readonly lookup: LookupFunction | undefined,
   ) {}
 
@@ -48,7 +54,7 @@ export class DgramSend {
       this.transmit(new PlainMessage(data), NOWHERE, callback)
       return
     }
-    const host = address ?? this.life.loopback
+    const host = address ?? this.sender.loopback
     const known = literal(host, this.lookup)
     if (known !== undefined) {
       // At once, as there is nothing to look up, and dgram would lose it when close() follows. Told when dgram would tell.
@@ -56,15 +62,15 @@ export class DgramSend {
       this.sendTo(known, host, given, later)
       return
     }
-    resolve(host, this.facts.family, this.lookup, (error, text, parsed) => {
-      if (this.life.closed) {
+    resolve(host, this.sender.family, this.lookup, (error, text, parsed) => {
+      if (this.sender.closed) {
         if (callback !== undefined) process.nextTick(callback, error ?? canceled('send', { address, port }))
       } else if (error === null) {
         this.sendTo(parsed, text, given, callback)
       } else if (callback !== undefined) {
         process.nextTick(callback, error)
       } else {
-        this.life.emitError(error, true)
+        this.sender.emitError(error)
       }
     })
   }
@@ -75,12 +81,12 @@ export class DgramSend {
     { data, port, address }: SendArguments,
     callback: SendCallback | undefined,
   ): void {
-    if (this.life.connected) {
+    if (this.sender.connected) {
       // Since it was asked for.
       const error = new SocketError({ code: 'EISCONN', syscall: 'send', address, port })
       if (callback !== undefined) process.nextTick(callback, error)
-    } else if (parsed !== undefined && this.life.reaches(parsed)) {
-      const message = new PlainMessage(data, text, this.facts.raw ? undefined : port)
+    } else if (parsed !== undefined && this.sender.reaches(parsed)) {
+      const message = new PlainMessage(data, text, this.sender.raw ? undefined : port)
       this.transmit(message, { address, port }, callback)
     } else if (callback !== undefined) {
       process.nextTick(callback, invalidAddress('send', address, port!))
@@ -96,7 +102,7 @@ export class DgramSend {
             else (callback as (error: Error) => void)(error instanceof SocketError ? asSend(error, place) : error)
           }
     try {
-      this.transport.send(message, told)
+      this.sender.send(message, told)
     } catch (error) {
       if (callback !== undefined) process.nextTick(callback, error)
     }

@@ -1,9 +1,11 @@
 import os from 'node:os'
 import { getSystemErrorMap } from 'node:util'
-import type { LibuvErrorName } from '../native/addon'
 import { findWinsockError, posixAliases } from './winsock'
 
 export * from './node'
+
+/** libuv's errors come by name (`'EEXIST'`): on Windows its numbers are not Winsock's. */
+export type LibuvErrorName = string
 
 /** Where an operation went wrong; what is not known is left out. */
 export interface ErrorPlace {

@@ -1,5 +1,5 @@
 import { SocketAddress, type BlockList } from 'node:net'
-import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from './address'
+import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from '../native/address'
 import { binding, Field, LITTLE_ENDIAN, SendFlag } from '../native/addon'
 import { isBlocked } from './block-list'
 import { encodeControl } from '../native/control'
@@ -14,7 +14,7 @@ import {
   outOfRange,
   type ErrorPlace,
 } from '../errors/socket-error'
-import { interfaceIndex } from './interface-names'
+import { interfaceIndex } from '../native/interface-names'
 import type { SendSlots } from '../native/slots'
 import { fieldSupport } from '../probe'
 import type { OutgoingMessage } from '../types'

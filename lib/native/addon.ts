@@ -1,3 +1,4 @@
+import type { LibuvErrorName } from '../errors/socket-error'
 import { loadAddon } from './load'
 
 /** One socket in the addon. Numbers below zero are the platform's error codes, negated. */
@@ -91,9 +92,6 @@ export interface Endpoint {
 }
 
 type Layout = Readonly<Record<string, number>>
-
-/** libuv's errors come by name (`'EEXIST'`): on Windows its numbers are not Winsock's. */
-export type LibuvErrorName = string
 
 /** What the addon exports, once in a thread. */
 interface Addon {

@@ -1,5 +1,5 @@
 import { LITTLE_ENDIAN, binding, offsetOf, receiveSlotMemory, sendSlotMemory } from './addon'
-import { formatIPv4, formatIPv6, type ParsedAddress } from '../message/address'
+import { formatIPv4, formatIPv6, type ParsedAddress } from './address'
 
 const send = binding.layout.send
 const receive = binding.layout.receive

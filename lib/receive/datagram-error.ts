@@ -1,4 +1,4 @@
-import { formatIPv4, formatIPv6 } from '../message/address'
+import { formatIPv4, formatIPv6 } from '../native/address'
 import { LITTLE_ENDIAN, binding, offsetOf, type Endpoint } from '../native/addon'
 import { fromNative, SocketError, type SocketErrorOptions } from '../errors/socket-error'
 import { allocateShared } from '../native/shared-memory'

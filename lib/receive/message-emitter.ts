@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import { readErrors, type DatagramError } from './datagram-error'
+import type { Endpoint } from '../native/addon'
+import type { ReceiveQueue } from './queue'
 import { Batch, MESSAGES, type Form } from './receive'
-import type { Transport } from '../socket/handle'
 import { roomFor } from '../util/validate'
 
 /** Messages that are given to listeners in one turn of the loop at most, so that one socket starves nobody. */
@@ -23,6 +24,21 @@ const BOTH: Form = { messages: true, infos: true }
 const NOTHING = new Batch(MESSAGES)
 
 const noop = (): void => undefined
+
+/** What messages come from: the handle of a socket. */
+export interface MessageSource {
+  readonly endpoint: Endpoint
+  readonly incoming: ReceiveQueue
+  /** Called when the socket is readable and nobody pulls. Whether `onMore` is to be called, as a callback of its own. */
+  onReadable: (() => boolean) | undefined
+  onMore: (() => boolean) | undefined
+  /** Called when the kernel has errors of earlier datagrams to tell. */
+  onErrors: (() => void) | undefined
+  /** Called when the event loop is to be held, or no longer. */
+  onHold: ((on: boolean) => void) | undefined
+  /** Has `onErrors` called in a turn of its own. */
+  onEarlierErrors(): void
+}
 
 /**
  * Gives what a socket receives to its listeners, in the async context in which the socket was made. As with dgram each
@@ -52,7 +68,7 @@ export class Delivery {
 
   constructor(
     private readonly socket: EventEmitter,
-    private readonly transport: Transport,
+    private readonly transport: MessageSource,
   ) {
     transport.onMore = () => this.goOn()
     transport.onHold = (on) => {

@@ -1,6 +1,6 @@
 import { binding, report, type Endpoint } from '../native/addon'
 import { fromTransfer } from '../errors/socket-error'
-import type { SocketFacts } from '../socket/state'
+import type { SendContext } from '../message/encode'
 import { Batch, dropBlocked, MESSAGES, receiveInto, shorten, type Form, type ReceiveStyle } from './receive'
 import type { Message } from '../types'
 import type { Room } from '../util/validate'
@@ -38,7 +38,7 @@ export class ReceiveQueue {
 
   constructor(
     private readonly endpoint: Endpoint,
-    private readonly facts: SocketFacts,
+    private readonly facts: Pick<SendContext, 'peer'>,
     private readonly style: ReceiveStyle,
     /** Called when the kernel told of errors of earlier datagrams. */
     private readonly onEarlierErrors: () => void,

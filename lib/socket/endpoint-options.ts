@@ -1,5 +1,5 @@
 import { binding, Field, Option, report, SendClock, type Endpoint } from '../native/addon'
-import { receiveFields } from '../capabilities'
+import { receiveFields } from '../message/fields'
 import { fromEither, fromNative, invalidArgValue, invalidFdType, notSupported } from '../errors/socket-error'
 import { fdType } from './fd-type'
 import type { ReceiveStyle } from '../receive/receive'

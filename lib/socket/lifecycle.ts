@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import type { EventEmitter } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { bytesOf, parseAddress, textOf, type ParsedAddress } from '../message/address'
+import { bytesOf, parseAddress, textOf, type ParsedAddress } from '../native/address'
 import { Option, type Endpoint } from '../native/addon'
 import { isBlocked } from '../message/block-list'
 import type { Delivery } from '../receive/message-emitter'
@@ -23,6 +23,7 @@ import {
 } from '../errors/socket-error'
 import { slotAddress, slotAddressInfo, type SocketFacts } from './state'
 import { literal, resolve } from '../dgram/resolve'
+import { invalidAddress } from '../dgram/send'
 import { canWait, type Transport } from './handle'
 import type { SocketOptions } from '../types'
 
@@ -30,10 +31,6 @@ import type { SocketOptions } from '../types'
 const NOT_SHARED = 'cluster workers share no handle here; reusePort lets their sockets share a port'
 
 const noop = (): void => undefined
-
-/** What libuv says of an address that is none of the socket's family. */
-export const invalidAddress = (syscall: string, address: string | undefined, port: number): SocketError =>
-  new SocketError({ code: 'EINVAL', syscall, address, port })
 
 /** A call that waits until the socket is bound. */
 export interface WhenBound {

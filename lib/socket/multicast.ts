@@ -1,4 +1,4 @@
-import { bytesOf, parseAddress, type ParsedAddress } from '../message/address'
+import { bytesOf, parseAddress, type ParsedAddress } from '../native/address'
 import type { Endpoint } from '../native/addon'
 import { fromNative, missingArgs, SocketError } from '../errors/socket-error'
 import { checkString } from '../util/validate'

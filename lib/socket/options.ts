@@ -1,5 +1,5 @@
 import { BlockList } from 'node:net'
-import { receiveFields } from '../capabilities'
+import { receiveFields } from '../message/fields'
 import { badSocketType, invalidArgType, invalidArgValue, outOfRange } from '../errors/socket-error'
 import type { ReceiveInfoName, SocketOptions, SocketType } from '../types'
 import { checkBoolean, checkFunction, checkInteger, checkSignal } from '../util/validate'

@@ -142,7 +142,28 @@ export class Socket extends EventEmitter<SocketEvents> {
     this[transportOf] = transport
     const delivery = new Delivery(this, transport)
     this.life = new Lifecycle(this, transport, this.facts, checked, delivery)
-    this.forms = new DgramSend(transport, this.facts, this.life, checked.lookup)
+    const { life } = this
+    this.forms = new DgramSend(
+      {
+        family,
+        raw,
+        get closed() {
+          return life.closed
+        },
+        get connected() {
+          return life.connected
+        },
+        loopback: life.loopback,
+        reaches: (address) => life.reaches(address),
+        send: (message, callback) => {
+          transport.send(message, callback)
+        },
+        emitError: (error) => {
+          life.emitError(error, true)
+        },
+      },
+      checked.lookup,
+    )
     if (checked.receiveErrors === true || checked.sendTime) delivery.startErrors()
     if (typeof listener === 'function') this.on('message', listener)
     if (checked.signal !== undefined) this.life.closeOn(checked.signal)

@@ -1,5 +1,5 @@
 import type { AddressInfo, BlockList } from 'node:net'
-import type { ParsedAddress } from '../message/address'
+import type { ParsedAddress } from '../native/address'
 import { Option, report, type Endpoint } from '../native/addon'
 import type { SendContext } from '../message/encode'
 import { receiveSlots } from '../native/slots'

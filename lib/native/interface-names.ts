@@ -1,4 +1,4 @@
-import { binding } from '../native/addon'
+import { binding } from './addon'
 import { fromNative } from '../errors/socket-error'
 
 // if_indextoname(3) and if_nametoindex(3) are two and three system calls: too many for each datagram of a link-local peer.
