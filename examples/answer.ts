@@ -1,4 +1,4 @@
-// From a DNS query to its answer, without any socket: the algorithm of RFC 1034, section 4.3.2, over zones in memory.
+// Makes the answer to a DNS query, without any socket: the algorithm of RFC 1034, section 4.3.2, over zones in memory.
 
 import * as dnsPacket from 'dns-packet'
 import type { Answer, DecodedPacket, OptAnswer, Question } from 'dns-packet'
@@ -10,7 +10,7 @@ const SERVFAIL = 2
 const NXDOMAIN = 3
 const NOTIMP = 4
 const REFUSED = 5
-const BADVERS = 16 // its upper eight bits travel in OPT (RFC 6891, section 6.1.3)
+const BADVERS = 16 // the upper eight bits are in OPT (RFC 6891, section 6.1.3)
 
 const HEADER = 12
 const WITHOUT_EDNS = 512 // RFC 1035, section 2.3.4
@@ -29,15 +29,15 @@ interface Query {
 }
 
 export interface AnswerOptions {
-  /** No answer is larger than this, whatever the client allows. */
+  /** The largest answer in bytes, whatever the client allows. */
   maxSize: number
-  /** Is told why the answer is SERVFAIL. */
+  /** Called with the reason when the answer is SERVFAIL. */
   onError?: ((error: unknown) => void) | undefined
 }
 
-/** The answer to a datagram, or undefined where there must be none. Never throws. */
+/** Returns the answer to a datagram, or undefined if it must not be answered. Never throws. */
 export function answer(zones: readonly Zone[], data: Buffer, options: AnswerOptions): Buffer | undefined {
-  // To answer an answer would be to play ping-pong for ever.
+  // Never answer an answer: two servers could do that for ever.
   if (data.length < HEADER || isResponse(data)) return undefined
   const query = decode(data)
   const reply = (rcode: number, sections?: Sections) => encode(data, query, rcode, sections, options.maxSize)
@@ -59,9 +59,9 @@ const opcodeOf = (data: Buffer) => (data.readUInt8(2) >> 3) & 15
 
 const emptySections = (): Sections => ({ authoritative: false, answers: [], authorities: [], additionals: [] })
 
-/** Undefined for what is no well-formed query of one question. */
+/** Returns undefined unless the datagram is a well-formed query with one question. */
 function decode(data: Buffer): Query | undefined {
-  // Looked at before anything is decoded: a query of some bytes may claim 65535 records in each section.
+  // Check the counts before decoding: a query of a few bytes can claim 65535 records in each section.
   const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((offset) => data.readUInt16BE(offset))
   if (questions !== 1 || answers !== 0 || (authorities ?? 0) > 1 || (additionals ?? 0) > 2) return undefined
   try {
@@ -69,7 +69,7 @@ function decode(data: Buffer): Query | undefined {
     const opts = (packet.additionals ?? []).filter((record): record is OptAnswer => record.type === 'OPT')
     const [question] = packet.questions ?? []
     if (question === undefined || dnsPacket.decode.bytes !== data.length) return undefined
-    // A compressed name has nothing before it to point to.
+    // The name of the question is the first one, so a compressed name has nothing to point to.
     if (questionEnd(data) > data.length || opts.length > 1 || (opts[0]?.name ?? '.') !== '.') return undefined
     return { packet, question, opt: opts[0] }
   } catch {
@@ -86,7 +86,7 @@ function* labelsOf(data: Buffer): Generator<Buffer> {
   }
 }
 
-/** The offset behind the question. */
+/** The offset of the first byte after the question. */
 function questionEnd(data: Buffer): number {
   let end = HEADER + 1 + 4
   for (const label of labelsOf(data)) end += 1 + label.length
@@ -94,8 +94,8 @@ function questionEnd(data: Buffer): number {
 }
 
 /**
- * The name asked for, as zones have it for a key. dns-packet's own is no key: a dot within a label looks there as one
- * between labels, and octets that are no UTF-8 look all the same.
+ * The name that was asked for, in the form of a zone's keys. The name that dns-packet decodes cannot be a key: it does not
+ * tell a dot within a label from one between labels, and makes all octets that are not UTF-8 the same.
  */
 function nameOf(data: Buffer): string {
   let name = ''
@@ -108,9 +108,9 @@ function nameOf(data: Buffer): string {
   return name === '' ? '.' : name
 }
 
-/** Fills the sections and returns the response code. Throws if the zone makes an answer impossible. */
+/** Fills the sections, and returns the response code. Throws if the zone makes an answer impossible. */
 function lookup(zones: readonly Zone[], question: Question, asked: string, sections: Sections): number {
-  // A name outside of our zones, another class, or what is no type of records: zone transfers and their like (RFC 6895).
+  // A name outside of these zones, another class, or a type that is no record type, such as a zone transfer (RFC 6895).
   const first = zoneOf(zones, asked)
   const type: string = question.type
   if (first === undefined || question.class !== 'IN' || ['AXFR', 'IXFR', 'UNKNOWN_253', 'UNKNOWN_254'].includes(type)) {
@@ -133,7 +133,7 @@ function lookup(zones: readonly Zone[], question: Question, asked: string, secti
       sections.authorities.push(negative(zone))
       return NXDOMAIN
     }
-    // ANY is answered with one set of the name's (RFC 8482, section 4.1).
+    // The answer to ANY is one record set of the name (RFC 8482, section 4.1).
     const set = type === 'ANY' ? [...node.values()][0] : node.get(type)
     const alias = node.get('CNAME')?.[0]
     sections.answers.push(...(set ?? (alias === undefined ? [] : [alias])).map((record) => owned(record, name)))
@@ -144,16 +144,16 @@ function lookup(zones: readonly Zone[], question: Question, asked: string, secti
     }
     name = alias.data.toLowerCase()
   }
-  return NOERROR // the alias leads out of our zones: the client goes on from there
+  return NOERROR // the alias leads out of these zones: the client asks another server
 }
 
-/** The innermost of the zones that hold a name. */
+/** The innermost of the zones that contain a name. */
 function zoneOf(zones: readonly Zone[], name: string): Zone | undefined {
   const holding = zones.filter((zone) => isWithin(name, zone.origin))
   return holding.sort((one, other) => other.origin.length - one.origin.length)[0]
 }
 
-/** The NS records that give away a name, or a name above it, to other servers. */
+/** The NS records that delegate a name, or a name above it, to other servers. */
 function delegationOf(zone: Zone, name: string, type: string): ZoneRecord[] | undefined {
   let cut: ZoneRecord[] | undefined
   for (let at: string | undefined = name; at !== undefined && at !== zone.origin; at = parentOf(at)) {
@@ -179,7 +179,7 @@ function find(zone: Zone, name: string): Node | undefined {
   return zone.nodes.get(closest === '.' ? '*.' : `*.${closest}`)
 }
 
-/** The record, under the name that was asked for if a wildcard gave it. */
+/** The record; one of a wildcard gets the name that was asked for. */
 function owned(record: ZoneRecord, name: string): ZoneRecord {
   if (record.name.toLowerCase() === name) return record
   if (name.includes('\\')) throw new Error(`${name} comes from a wildcard, and dns-packet cannot encode it`)
@@ -188,7 +188,7 @@ function owned(record: ZoneRecord, name: string): ZoneRecord {
 
 const negative = (zone: Zone): ZoneRecord => ({ ...zone.soa, ttl: zone.negativeTtl })
 
-/** Encodes an answer no larger than the client and `maxSize` allow: what does not fit is left out whole, and TC set. */
+/** Encodes an answer no larger than the client and `maxSize` allow. A larger one keeps only OPT, and has TC set. */
 function encode(
   data: Buffer,
   query: Query | undefined,
@@ -215,7 +215,7 @@ function encode(
       additionals: extra,
     })
     if (query === undefined) return packet
-    // The question goes back octet by octet as it came: some clients check its case (dns0x20), and see nameOf.
+    // Copy the question octet by octet: some clients check its case (dns0x20), and dns-packet would lose octets (nameOf).
     packet.writeUInt16BE(1, 4)
     return Buffer.concat([
       packet.subarray(0, HEADER),

@@ -1,5 +1,5 @@
-// An authoritative DNS server over UDP that may be bound to the wildcard address: each answer leaves from the address
-// that was asked. See README.md beside it.
+// An authoritative DNS server over UDP. It can be bound to the wildcard address: each answer leaves from the address that
+// was asked. See README.md in this directory.
 
 import { once } from 'node:events'
 import { isIP } from 'node:net'
@@ -16,7 +16,7 @@ const USAGE = `usage: dns-server [--address ADDRESS] [--port PORT] [--zone FILE]
   --zone FILE        a zone in master-file syntax (RFC 1035), may be repeated; default: example.zone
   --max-size BYTES   the largest answer sent, 512 to 65535; default: 4096`
 
-/** What the user can put right: one line, no stack. */
+/** An error that the user can correct: printed as one line, without a stack. */
 class UserError extends Error {}
 
 interface Settings {
@@ -104,7 +104,7 @@ async function listenAnywhere(port: number): Promise<Socket> {
 
 function serve(socket: Socket, { zones, maxSize }: Settings): void {
   socket.on('message', (query, info) => {
-    if (info.port === 0) return // nobody could receive the answer
+    if (info.port === 0) return // nothing can be sent to port 0
     const data = answer(zones, query, { maxSize, onError: report })
     if (data === undefined) return
     socket.send({ data, ...replyTo(info) }, (error) => {

@@ -1,4 +1,4 @@
-// A zone in memory, and its master-file syntax (RFC 1035, section 5).
+// Zones in memory, and a reader of zone files (RFC 1035, section 5).
 
 import { readFileSync } from 'node:fs'
 import { isIPv4, isIPv6 } from 'node:net'
@@ -16,7 +16,7 @@ export type ZoneRecord = { ttl: number } & (
 export type Node = Map<string, ZoneRecord[]>
 
 export interface Zone {
-  /** The name of the zone. As all keys it is in lower case and ends with a dot. */
+  /** The name of the zone. Like all keys it is in lower case, and ends with a dot. */
   origin: string
   soa: ZoneRecord
   /** The TTL of negative answers (RFC 2308, section 5). */
@@ -24,7 +24,7 @@ export interface Zone {
   nodes: Map<string, Node>
 }
 
-/** An error in a zone file; its message begins with `file:line: `. */
+/** An error in a zone file. Its message begins with `file:line: `. */
 export class ZoneError extends Error {
   override name = 'ZoneError'
   constructor(file: string, line: number, message: string) {
@@ -32,7 +32,7 @@ export class ZoneError extends Error {
   }
 }
 
-/** The name above, by one label; of 'org.' it is '.', and '.' has none. */
+/** The name without its first label: '.' for 'org.', undefined for '.'. */
 export function parentOf(name: string): string | undefined {
   if (name === '.') return undefined
   return name.slice(name.indexOf('.') + 1) || '.'
@@ -42,13 +42,13 @@ export function isWithin(name: string, origin: string): boolean {
   return origin === '.' || name === origin || name.endsWith(`.${origin}`)
 }
 
-/** Reads a zone file. Throws ZoneError, or the error of node:fs. */
+/** Reads a zone file. Throws a ZoneError, or the error of node:fs. */
 export function readZone(file: string): Zone {
-  // Every octet a character, so that strings are served as they stand, whatever their encoding.
+  // latin1 makes each octet one character, so strings are served as they are, whatever their encoding.
   return parseZone(readFileSync(file, 'latin1'), file)
 }
 
-/** Parses a zone's text, octets as characters (latin1). `file` is the name in errors. Throws ZoneError. */
+/** Parses the text of a zone, one character for each octet (latin1). `file` is the name in errors. Throws a ZoneError. */
 export function parseZone(text: string, file: string): Zone {
   const parser = new Parser(file)
   for (const entry of entries(text, file)) parser.add(entry)
@@ -56,19 +56,19 @@ export function parseZone(text: string, file: string): Zone {
 }
 
 interface Token {
-  text: string // with its escapes
+  text: string // escapes are kept
   quoted: boolean
   line: number
 }
 
 interface Entry {
   line: number
-  /** It begins with white space: the owner is that of the record before. */
+  /** The entry begins with white space: its owner is that of the record before. */
   sameOwner: boolean
   tokens: Token[]
 }
 
-/** Cuts the text into entries: a line each, or several lines within parentheses. */
+/** Splits the text into entries: one line each, or several lines within parentheses. */
 function* entries(text: string, file: string): Generator<Entry> {
   let line = 1
   let open = 0 // the line of the open parenthesis
@@ -165,7 +165,7 @@ class Parser {
     rest.end()
   }
 
-  /** Checks what can only be said of the zone as a whole, and builds its tree. */
+  /** Checks the zone as a whole, and builds its tree. */
   finish(lastLine: number): Zone {
     const start = this.records.find(({ record }) => record.type === 'SOA')
     if (start?.record.type !== 'SOA') this.fail(lastLine, 'the zone has no SOA record')
@@ -196,7 +196,7 @@ class Parser {
     throw new ZoneError(this.file, line, message)
   }
 
-  /** Seconds, or with units as in `1h30m` (BIND's extension). */
+  /** Parses a number of seconds, or one with units such as `1h30m` (BIND's extension). */
   ttl(text: string, line: number): number {
     let seconds = Number(text)
     if (Number.isNaN(seconds)) {
@@ -209,11 +209,11 @@ class Parser {
     return seconds
   }
 
-  /** The absolute name of what may be relative to the origin. Its case is kept. */
+  /** Makes a name absolute that may be relative to the origin. Keeps its case. */
   absolute({ text, line }: Token, what: string): string {
     if (text === '@') return this.origin ?? this.fail(line, '@ without an $ORIGIN')
     if (text === '.') return text
-    // dns-packet takes names as plain text, without escapes, but for the dots before the @ of a mailbox.
+    // dns-packet takes names without escapes, except for the dots before the @ of a mailbox.
     const plain = what === 'mailbox' ? text.replaceAll('\\.', '_') : text
     if (plain.includes('\\') || !/^[!-~]+$/.test(plain)) {
       this.fail(line, `${what} ${text}: escapes and characters other than printable ASCII are not supported in names`)
@@ -232,7 +232,7 @@ class Parser {
     return text + suffix
   }
 
-  /** Undoes \X and \DDD. */
+  /** Decodes the escapes \X and \DDD. */
   octets(text: string, line: number): Buffer {
     const plain = text.replace(/\\(\d{3}|[^])/g, (escape, body: string) => {
       if (body.length === 1)
@@ -244,7 +244,7 @@ class Parser {
   }
 }
 
-/** The tokens of an entry that are still to be read. */
+/** The tokens of an entry that have not been read yet. */
 class Rest {
   private position = 0
 
@@ -303,7 +303,7 @@ class Rest {
     return token ?? this.parser.fail(this.tokens.at(-1)?.line ?? this.line, `${what} is missing`)
   }
 
-  /** The next token, which must not be quoted. */
+  /** The next token. It must not be quoted. */
   private token(what: string): Token {
     const token = this.next(what)
     if (token.quoted) this.parser.fail(token.line, `"${token.text}": ${what} is not quoted`)
