@@ -25,7 +25,7 @@ function receiving(name, title, by, options, { targets, load = {}, count = 120_0
     sendmsg: js('receive', { with: 'sendmsg', by, ...options }),
     c: c('receive', { batch: RECEIVED, ...options }),
   }
-  // It knows no trains: the kernel splits them for it.
+  // It knows no segmented messages: the kernel splits them for it.
   if (dgram) programs.dgram = js('receive', { with: 'dgram', by: 'message', count: 40_000 })
   return {
     name,
@@ -68,7 +68,7 @@ export const ROWS = [
     { control: 1, batch: 64 },
     { targets: { c: 1.1, dgram: 0.6 } },
   ),
-  sending('trains', 'segmentSize trains of 64 kB', 'trySendmsg', TRAINS, {
+  sending('trains', 'segmented messages of 64 kB', 'trySendmsg', TRAINS, {
     targets: { c: 1.05, dgram: 0.16 },
     count: 600_000,
     dgram: { payload: PAYLOAD },
@@ -77,7 +77,7 @@ export const ROWS = [
   receiving('messages', "'messages' batches", 'messages', {}, { targets: { c: 1.25, dgram: 0.4 } }),
   receiving(
     'coalesced',
-    "'messages', coalesced trains whole",
+    "'messages', coalesced, not split",
     'messages',
     { coalesce: 1 },
     {
@@ -88,7 +88,7 @@ export const ROWS = [
   ),
   receiving(
     'segments',
-    "'messages', coalesced trains, a view each",
+    "'messages', coalesced, a view each",
     'segments',
     { coalesce: 1 },
     {
@@ -136,7 +136,7 @@ export const OTHERS = [
   ),
   receiving(
     'split',
-    "'messages', coalesced trains, split again",
+    "'messages', coalesced, split again",
     'messages',
     { coalesce: 1, whole: 0 },
     {
