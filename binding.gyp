@@ -28,17 +28,17 @@
         'src/find_handle.cc',
         'src/instance.cc',
         'src/membership.cc',
-        'src/placement.cc',
+        'src/chunk_packer.cc',
         'src/receive.cc',
         'src/send.cc',
-        'src/socket.cc',
+        'src/options.cc',
       ],
       'conditions': [
         ['OS=="win"', {
           'include_dirs': ['src-win'],
           'sources': [
-            'src-win/calls.cc',
-            'src-win/descriptor.cc',
+            'src-win/syscalls.cc',
+            'src-win/socket.cc',
             'src-win/kernel.cc',
             'src-win/pending_send.cc',
             'src-win/provider.cc',
@@ -54,8 +54,8 @@
         }, {
           'include_dirs': ['src-posix'],
           'sources': [
-            'src-posix/calls.cc',
-            'src-posix/descriptor.cc',
+            'src-posix/syscalls.cc',
+            'src-posix/socket.cc',
           ],
           'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
         }],

@@ -138,8 +138,8 @@ Napi::Value Endpoint::Borrow(const Napi::CallbackInfo& info) {
   return Number(info, status);
 }
 
-// unchanged(): whether the descriptor that was borrowed still stands for the same socket. False
-// where that can't be told.
+// unchanged(): whether the borrowed descriptor still stands for the same socket. False where the
+// socket has no identity.
 Napi::Value Endpoint::Unchanged(const Napi::CallbackInfo& info) {
   // The duplicate is the socket itself: that it was bound or connected meanwhile makes it no other.
   if (state_.descriptor != descriptor_) identity_ = IdentityOf(state_.descriptor);
@@ -169,7 +169,7 @@ Napi::Value Endpoint::Adopt(const Napi::CallbackInfo& info) {
   state_.owned = true;  // it is watched itself, not by a duplicate
   state_.journal = &adoption_->journal;
   descriptor_ = descriptor;
-  // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST). Windows cannot tell,
+  // Somebody in this loop may watch it already: it stays theirs (UV_EEXIST). Windows cannot know,
   // and changes the socket for good: there it is the last thing to be done.
   const WatchOutcome watched = kWaiting == Waiting::kReadiness ? NewWatcher() : WatchOutcome{};
   if (watched.failed()) SettleAdoption(false);

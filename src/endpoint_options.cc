@@ -7,8 +7,8 @@
 namespace datagram {
 namespace {
 
-Status Tell(Status (*ask)(const SocketState&, Address&), const SocketState& state,
-            Instance& instance) {
+Status WriteAddress(Status (*ask)(const SocketState&, Address&), const SocketState& state,
+                    Instance& instance) {
   Address address;
   const Status status = ask(state, address);
   if (status != 0) return status;
@@ -43,12 +43,12 @@ Napi::Value Endpoint::Disconnect(const Napi::CallbackInfo& info) {
 
 Napi::Value Endpoint::LocalAddress(const Napi::CallbackInfo& info) {
   if (Refuse(info, Instance::kReceiveMemory)) return {};
-  return Number(info, Tell(datagram::LocalAddress, state_, *instance_));
+  return Number(info, WriteAddress(datagram::LocalAddress, state_, *instance_));
 }
 
 Napi::Value Endpoint::RemoteAddress(const Napi::CallbackInfo& info) {
   if (Refuse(info, Instance::kReceiveMemory)) return {};
-  return Number(info, Tell(datagram::RemoteAddress, state_, *instance_));
+  return Number(info, WriteAddress(datagram::RemoteAddress, state_, *instance_));
 }
 
 Napi::Value Endpoint::GetOption(const Napi::CallbackInfo& info) {

@@ -2,9 +2,9 @@
 #include <cstring>
 
 #include "arguments.h"
+#include "chunk_packer.h"
 #include "earlier_errors.h"
 #include "endpoint.h"
-#include "placement.h"
 
 namespace datagram {
 
@@ -42,14 +42,14 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
   }
   // A raw socket's data comes behind a header.
   const uint32_t expected = state_.raw ? 0 : expected_;
-  const uint32_t spares = Placement::SparesFor(count, expected, Unsigned(info, argument + 7));
-  Placement placement;
-  if (!ReadChunks(info, argument + 4, spares, placement)) return {};
-  placement.Plan(count, expected, length);
+  const uint32_t spares = ChunkPacker::SparesFor(count, expected, Unsigned(info, argument + 7));
+  ChunkPacker packer;
+  if (!ReadChunks(info, argument + 4, spares, packer)) return {};
+  packer.Plan(count, expected, length);
   Wait wait = kDontWait;
   const ReceiveArea& area = instance_->receive_area;
   const Status received =
-      datagram::Receive(*instance_->workspace, state_, area, placement.places(), count, length,
+      datagram::Receive(*instance_->scratch, state_, area, packer.places(), count, length,
                         control_length, Unsigned(info, argument + 3) != 0, wait);
   instance_->report->wait = wait;
   instance_->report->packed = 0;
@@ -60,60 +60,59 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
     if (area.slots[index].size > longest) longest = area.slots[index].size;
   }
   expected_ = ExpectedSize(expected_, longest);
-  return PackInto(info, placement, 0, static_cast<uint32_t>(received));
+  return PackInto(info, packer, 0, static_cast<uint32_t>(received));
 }
 
 // pack(first, count, small, smallUsed, large, largeUsed)
 Napi::Value Endpoint::Pack(const Napi::CallbackInfo& info) {
   const uint32_t first = Unsigned(info, 0);
   const uint32_t count = Unsigned(info, 1);
-  Placement placement;
-  if (!ReadChunks(info, 2, 0, placement)) return {};
+  ChunkPacker packer;
+  if (!ReadChunks(info, 2, 0, packer)) return {};
   if (count > kSlotCount || first > count) {
     Throw(info.Env(), "ERR_OUT_OF_RANGE", "count is out of range");
     return {};
   }
-  return PackInto(info, placement, first, count);
+  return PackInto(info, packer, first, count);
 }
 
 // (small, smallUsed, large, largeUsed, spares) from `argument` on; false, with an exception
 // pending, when they are not that.
-bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
-                          Placement& placement) {
+bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t max_spares,
+                          ChunkPacker& packer) {
   const napi_env env = info.Env();
   napi_value spares[kMostSpareChunks];
   uint32_t count = 0;
-  if (most_spares > 0 && info[argument + 4].IsArray()) {
+  if (max_spares > 0 && info[argument + 4].IsArray()) {
     const napi_value array = info[argument + 4];
     napi_get_array_length(env, array, &count);
-    if (count > most_spares) count = most_spares;
+    if (count > max_spares) count = max_spares;
     // Reading an element can run JavaScript: all are read before the first is looked into.
     for (uint32_t index = 0; index < count; index++) {
       if (napi_get_element(env, array, index, &spares[index]) != napi_ok) return false;
     }
   }
   if (Refuse(info, Instance::kReceiveMemory)) return false;
-  bool read =
-      ReadView(env, info[argument], &placement.small.data, &placement.small.capacity) &&
-      ReadView(env, info[argument + 2], &placement.large[0].data, &placement.large[0].capacity);
-  placement.small.used = Unsigned(info, argument + 1);
-  placement.large[0].used = Unsigned(info, argument + 3);
+  bool read = ReadView(env, info[argument], &packer.small.data, &packer.small.capacity) &&
+              ReadView(env, info[argument + 2], &packer.large[0].data, &packer.large[0].capacity);
+  packer.small.used = Unsigned(info, argument + 1);
+  packer.large[0].used = Unsigned(info, argument + 3);
   for (uint32_t index = 0; index < count && read; index++) {
-    Placement::Chunk& spare = placement.large[1 + index];
+    ChunkPacker::Chunk& spare = packer.large[1 + index];
     read = ReadView(env, spares[index], &spare.data, &spare.capacity);
   }
-  placement.large_count = 1 + count;
+  packer.large_count = 1 + count;
   if (!read) Throw(env, "ERR_INVALID_ARG_TYPE", "chunks must be Uint8Arrays");
   return read;
 }
 
-Napi::Value Endpoint::PackInto(const Napi::CallbackInfo& info, Placement& placement, uint32_t first,
+Napi::Value Endpoint::PackInto(const Napi::CallbackInfo& info, ChunkPacker& packer, uint32_t first,
                                uint32_t count) {
   Report& report = *instance_->report;
-  report.packed = static_cast<int32_t>(placement.Pack(instance_->receive_area, first, count));
-  report.smallUsed = static_cast<int32_t>(placement.small.used);
-  report.largeUsed = static_cast<int32_t>(placement.large[placement.current()].used);
-  report.largeChunk = static_cast<int32_t>(placement.current());
+  report.packed = static_cast<int32_t>(packer.Pack(instance_->receive_area, first, count));
+  report.smallUsed = static_cast<int32_t>(packer.small.used);
+  report.largeUsed = static_cast<int32_t>(packer.large[packer.current()].used);
+  report.largeChunk = static_cast<int32_t>(packer.current());
   return Number(info, count);
 }
 

@@ -59,7 +59,7 @@ napi_value Endpoint::SendViews(napi_env env, napi_callback_info info) {
 napi_value Endpoint::Submit(napi_env env, uint32_t count) {
   Instance& instance = *instance_;
   const SendOutcome outcome =
-      datagram::Send(*instance.workspace, state_, instance.messages, count, instance.max_segments);
+      datagram::Send(*instance.scratch, state_, instance.messages, count, instance.max_segments);
   instance.report->status = outcome.status;
   instance.report->wait = outcome.wait;
   ReportErrors();
@@ -154,7 +154,7 @@ Napi::Value Endpoint::StartSend(const Napi::CallbackInfo& info) {
     auto operation = std::make_unique<Operation>(
         Operation{instance_, this, Unsigned(info, 0), nullptr, nullptr});
     const StartOutcome outcome = datagram::StartSend(
-        *instance.workspace, state_, instance.messages[0], instance.max_segments,
+        *instance.scratch, state_, instance.messages[0], instance.max_segments,
         instance.environment->loop, OnSettled, operation.get(), &operation->pending);
     instance.report->wait = outcome.wait;
     if (operation->pending != nullptr) {

@@ -12,12 +12,12 @@ Napi::Value Endpoint::MakeWatcher(const Napi::CallbackInfo& info) {
   return Outcome(info, NewWatcher());
 }
 
-// watch(events): tells dispatch() of UV_READABLE and UV_WRITABLE until watch(0). kLater keeps the
+// watch(events): calls dispatch() for UV_READABLE and UV_WRITABLE until watch(0). kLater keeps the
 // duplicate of a descriptor that somebody else owns, and can close, while nothing is watched for.
 Napi::Value Endpoint::Watch(const Napi::CallbackInfo& info) {
   if (Refuse(info)) return {};
   const int asked = Signed(info, 0);
-  // For UV_DISCONNECT alone only errors are told, as for every event.
+  // Errors are reported with every event; with UV_DISCONNECT alone, nothing else is.
   const int events = asked & (UV_READABLE | UV_WRITABLE | UV_DISCONNECT);
   if (events == 0 && (asked & kLater) == 0) {
     StopWatching();
