@@ -17,23 +17,28 @@
       'sources': [
         'src/addon.cc',
         'src/address.cc',
+        'src/arguments.cc',
         'src/batch.cc',
         'src/earlier_errors.cc',
         'src/endpoint.cc',
+        'src/endpoint_options.cc',
+        'src/endpoint_receive.cc',
+        'src/endpoint_send.cc',
+        'src/endpoint_watch.cc',
         'src/find_handle.cc',
         'src/instance.cc',
         'src/membership.cc',
-        'src/placement.cc',
+        'src/chunk_packer.cc',
         'src/receive.cc',
         'src/send.cc',
-        'src/socket.cc',
+        'src/options.cc',
       ],
       'conditions': [
         ['OS=="win"', {
           'include_dirs': ['src-win'],
           'sources': [
-            'src-win/calls.cc',
-            'src-win/descriptor.cc',
+            'src-win/syscalls.cc',
+            'src-win/socket.cc',
             'src-win/kernel.cc',
             'src-win/pending_send.cc',
             'src-win/provider.cc',
@@ -49,8 +54,8 @@
         }, {
           'include_dirs': ['src-posix'],
           'sources': [
-            'src-posix/calls.cc',
-            'src-posix/descriptor.cc',
+            'src-posix/syscalls.cc',
+            'src-posix/socket.cc',
           ],
           'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
         }],

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "cast.h"
+
 namespace datagram {
 namespace {
 
@@ -52,8 +54,8 @@ void Read() {
   freeifaddrs(interfaces);
 }
 
+// Whether an interface has this broadcast address.
 bool IsBroadcast(in_addr_t address) {
-  if (address == htonl(INADDR_BROADCAST)) return true;
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
   pthread_mutex_lock(&known.mutex);
@@ -72,16 +74,12 @@ bool IsBroadcast(in_addr_t address) {
 
 }  // namespace
 
-void WorkOutCast(ReceiveSlot& slot) {
-  if (slot.destinationFamily == kIPv6) {
-    slot.cast = slot.destination[0] == 0xff ? kMulticast : kUnicast;  // RFC 4291, 2.7
-  } else if (slot.destinationFamily == kIPv4) {
-    in_addr_t address;
-    std::memcpy(&address, slot.destination, sizeof address);
-    slot.cast = IN_MULTICAST(ntohl(address)) ? kMulticast
-                : IsBroadcast(address)       ? kBroadcast
-                                             : kUnicast;
-  }
+void InferCastByInterfaces(ReceiveSlot& slot) {
+  slot.cast = CastOf(slot.destinationFamily, slot.destination);
+  if (slot.destinationFamily != kIPv4 || slot.cast != kUnicast) return;
+  in_addr_t address;
+  std::memcpy(&address, slot.destination, sizeof address);
+  if (IsBroadcast(address)) slot.cast = kBroadcast;
 }
 
 }  // namespace datagram

@@ -1,4 +1,4 @@
-// For kernels that tell a datagram's destination, and not whether it went to many.
+// For kernels that report a datagram's destination, and not whether it was a broadcast.
 #ifndef SENDMSG_SRC_POSIX_BROADCAST_H_
 #define SENDMSG_SRC_POSIX_BROADCAST_H_
 
@@ -6,9 +6,9 @@
 
 namespace datagram {
 
-// Works out `cast` from the destination and the broadcast addresses of this host's interfaces
+// Kernel::infer_cast by the destination and the broadcast addresses of this host's interfaces
 // (getifaddrs(3)), which are read at most once a second.
-void WorkOutCast(ReceiveSlot& slot);
+void InferCastByInterfaces(ReceiveSlot& slot);
 
 }  // namespace datagram
 

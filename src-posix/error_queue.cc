@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 #include "address.h"
-#include "calls.h"
 #include "control.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {

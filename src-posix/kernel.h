@@ -4,7 +4,7 @@
 
 #include <sys/socket.h>
 
-#include "calls.h"
+#include "syscalls.h"
 
 namespace datagram {
 

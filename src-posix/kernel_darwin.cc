@@ -10,9 +10,10 @@
 
 #include "address.h"
 #include "broadcast.h"
-#include "each.h"
 #include "kernel.h"
+#include "mmsg_fallback.h"
 #include "payloads.h"
+#include "timestamps.h"
 
 namespace datagram {
 namespace {
@@ -27,7 +28,8 @@ const int kDarwin = DarwinVersion();
 const SendControl kSend[] = {
     // Its index beats its address, and either takes the binding and the peer off a socket
     // (udp_usrreq.c, udp_check_pktinfo and udp_output).
-    SendRow<PacketInfoIPv4<in_pktinfo>>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO),
+    SendRow<PacketInfoIPv4<in_pktinfo, &in_pktinfo::ipi_spec_dst>>(kSource | kInterface, kIPv4,
+                                                                   IPPROTO_IP, IP_PKTINFO),
     SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO),
     // Four bytes only: one of another size is passed over (in_tclass.c, so_tos_from_control).
     SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS),
@@ -49,13 +51,7 @@ const EmulatedField kEmulated[] = {
 };
 
 const ReceiveControl kReceive[] = {
-    {IPPROTO_IP, IP_RECVPKTINFO, sizeof(in_pktinfo),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       in_pktinfo info;
-       std::memcpy(&info, payload, sizeof info);
-       SetDestination(slot, kIPv4, &info.ipi_addr);
-       SetInterface(slot, info.ipi_ifindex);
-     }},
+    {IPPROTO_IP, IP_RECVPKTINFO, sizeof(in_pktinfo), DecodePacketInfoIPv4<in_pktinfo>},
     // For IPv4 on a dual-stack socket, too (ip6_input.c, ip6_savecontrol_v4).
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
     {IPPROTO_IP, IP_RECVTOS, 1, DecodeTrafficClass},
@@ -65,7 +61,7 @@ const ReceiveControl kReceive[] = {
     {SOL_SOCKET, SCM_TIMESTAMP, sizeof(timeval), DecodeTimeval},
 };
 
-// Control data is taken when a datagram is queued: what is enabled later tells nothing of it.
+// Control data is taken when a datagram is queued: what is enabled later does not apply to it.
 const ReceiveOption kReceiveOptions[] = {
     {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP, IP_RECVPKTINFO},
     {kDestination | kInterface | kCastField, kIPv6, IPPROTO_IPV6, IPV6_RECVPKTINFO},
@@ -79,21 +75,12 @@ const ReceiveOption kReceiveOptions[] = {
 // reuseAddr is SO_REUSEPORT here, as for dgram (libuv, src/unix/udp.c, uv__sock_reuseaddr); for
 // reusePort's balancing there is nothing (src/unix/core.c, uv__sock_reuseport).
 const OptionRow kOptionRows[] = {
-    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
-    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
-    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEPORT, nullptr, nullptr},
-    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
-    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
-    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
-    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
-    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
-    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
-    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
-    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEPORT},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP},
 };
 
 // Private system calls (bsd/sys/socket_private.h): in no header, and to be missing one day. Older
@@ -160,16 +147,16 @@ const Kernel kKernel = {
     /* source_needs_wildcard */ true,
     /* interface_discards_source */ true,
     /* no_buffers_means_wait */ true,
-    /* complete */ WorkOutCast,
+    /* infer_cast */ InferCastByInterfaces,
     /* receive_error */ nullptr,
     // raw_ip.c, rip_output: of the control messages it takes the traffic class.
     /* dropped_by_raw_ipv4 */ kSource | kInterface,
     // It only bounds a datagram here, at 9216 bytes by default; close to it a datagram with control
     // data is EWOULDBLOCK for ever (Apple's FB23671230).
-    /* least_send_buffer */ kMaxDatagram + 1 + kSendControlArena,
+    /* min_send_buffer */ kMaxDatagram + 1 + kSendControlArena,
 };
 
-const Table<OptionRow> kOptions = TableOf(kOptionRows);
+const Table<OptionRow> kPlatformOptions = TableOf(kOptionRows);
 
 int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   if (kSendMessages == nullptr || flags != MSG_DONTWAIT || !Alike(headers, count)) {

@@ -15,6 +15,7 @@
 #include "broadcast.h"
 #include "kernel.h"
 #include "payloads.h"
+#include "timestamps.h"
 
 namespace datagram {
 namespace {
@@ -86,22 +87,13 @@ const ReceiveOption kReceiveOptions[] = {
 // reuseAddr is SO_REUSEPORT and reusePort SO_REUSEPORT_LB, as for dgram (libuv, src/unix/udp.c,
 // uv__sock_reuseaddr; src/unix/core.c, uv__sock_reuseport).
 const OptionRow kOptionRows[] = {
-    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
-    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
-    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEPORT, nullptr, nullptr},
-    {Option::kReusePort, kNoFamily, SOL_SOCKET, SO_REUSEPORT_LB, nullptr, nullptr},
-    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
-    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
-    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
-    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
-    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
-    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
-    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
-    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEPORT},
+    {Option::kReusePort, kNoFamily, SOL_SOCKET, SO_REUSEPORT_LB},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAG},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP},
 };
 
 }  // namespace
@@ -115,15 +107,15 @@ const Kernel kKernel = {
     /* source_needs_wildcard */ true,
     /* interface_discards_source */ false,
     /* no_buffers_means_wait */ true,
-    /* complete */ WorkOutCast,
+    /* infer_cast */ InferCastByInterfaces,
     /* receive_error */ nullptr,
     // raw_ip.c, rip_send: it never looks at control messages.
     /* dropped_by_raw_ipv4 */ kSource | kTrafficClass,
     // It bounds a datagram, in older releases at 9216 bytes (udp(4), net.inet.udp.maxdgram).
-    /* least_send_buffer */ kMaxDatagram + 1 + kSendControlArena,
+    /* min_send_buffer */ kMaxDatagram + 1 + kSendControlArena,
 };
 
-const Table<OptionRow> kOptions = TableOf(kOptionRows);
+const Table<OptionRow> kPlatformOptions = TableOf(kOptionRows);
 
 int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return static_cast<int>(sendmmsg(descriptor, headers, count, flags));

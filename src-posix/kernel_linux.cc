@@ -10,6 +10,7 @@
 #include "error_queue.h"
 #include "kernel.h"
 #include "payloads.h"
+#include "timestamps.h"
 
 // Newer than the oldest C libraries that we build against; the numbers are the kernel's ABI
 // (include/uapi/linux/udp.h, include/uapi/asm-generic/socket.h).
@@ -40,7 +41,8 @@ uint64_t SendTimeOf(const SendSlot& slot) { return slot.sendTime; }
 uint16_t SegmentSizeOf(const SendSlot& slot) { return static_cast<uint16_t>(slot.segmentSize); }
 
 const SendControl kSend[] = {
-    SendRow<PacketInfoIPv4<in_pktinfo>>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO),
+    SendRow<PacketInfoIPv4<in_pktinfo, &in_pktinfo::ipi_spec_dst>>(kSource | kInterface, kIPv4,
+                                                                   IPPROTO_IP, IP_PKTINFO),
     SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO),
     SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS),
     // IPV6_TCLASS towards an IPv4-mapped destination is dropped silently: the level is the
@@ -80,13 +82,9 @@ const ReceiveControl kReceive[] = {
        if (info.ipi_ifindex != 0) SetInterface(slot, static_cast<uint32_t>(info.ipi_ifindex));
        // ipi_spec_dst is the local address of the datagram: the same as ipi_addr unless that one
        // belongs to many (ip(7)); zero where the interface has none.
-       const in_addr_t destination = info.ipi_addr.s_addr;
-       if (IN_MULTICAST(ntohl(destination))) {
-         slot.cast = kMulticast;
-       } else if (destination == info.ipi_spec_dst.s_addr) {
-         slot.cast = kUnicast;
-       } else if (info.ipi_spec_dst.s_addr != 0 || destination == htonl(INADDR_BROADCAST)) {
-         slot.cast = kBroadcast;
+       slot.cast = CastOf(kIPv4, slot.destination);
+       if (slot.cast == kUnicast && info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr) {
+         slot.cast = info.ipi_spec_dst.s_addr != 0 ? kBroadcast : kUnknownCast;
        }
      }},
     {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
@@ -97,7 +95,7 @@ const ReceiveControl kReceive[] = {
        if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) return;
        SetDestination(slot, kIPv6, &info.ipi6_addr);
        SetInterface(slot, info.ipi6_ifindex);
-       slot.cast = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) ? kMulticast : kUnicast;
+       slot.cast = CastOf(kIPv6, slot.destination);
      }},
     // One byte, on WSL 1 four.
     {IPPROTO_IP, IP_TOS, 1, DecodeTrafficClass},
@@ -107,11 +105,7 @@ const ReceiveControl kReceive[] = {
     {IPPROTO_IP, IP_TTL, sizeof(int), DecodeHopLimit},
     {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec), DecodeTimespec},
-    {IPPROTO_UDP, UDP_GRO, sizeof(int),
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       ReadInteger(payload, length, slot.segmentSize);
-     },
-     /* always */ true},
+    {IPPROTO_UDP, UDP_GRO, sizeof(int), DecodeSegmentSize, /* always */ true},
 };
 
 const ReceiveOption kReceiveOptions[] = {
@@ -129,7 +123,7 @@ int PathMtuDiscovery(int dont_fragment) {
   return dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
 }
 
-// Not OMIT: a socket with it is not told of "packet too big" (ip6_sk_accept_pmtu).
+// Not OMIT: a socket with it ignores "packet too big" (ip6_sk_accept_pmtu).
 int PathMtuDiscoveryIPv6(int dont_fragment) {
   return dont_fragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
 }
@@ -142,30 +136,21 @@ int SetSendTime(Descriptor descriptor, int clock) {
 }
 
 const OptionRow kOptionRows[] = {
-    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
-    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
-    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEADDR, nullptr, nullptr},
-    {Option::kReusePort, kNoFamily, SOL_SOCKET, SO_REUSEPORT, nullptr, nullptr},
-    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
-    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
-    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
-    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
-    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
-    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
-    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PathMtuDiscoveryIPv6, nullptr},
-    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
-    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_MTU_DISCOVER, PathMtuDiscovery, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEADDR},
+    {Option::kReusePort, kNoFamily, SOL_SOCKET, SO_REUSEPORT},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PathMtuDiscoveryIPv6},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_MTU_DISCOVER, PathMtuDiscovery},
     {Option::kSendTime, kNoFamily, SOL_SOCKET, SO_TXTIME, nullptr, SetSendTime},
-    {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_GRO, nullptr, nullptr},
-    {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEGMENT, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
-    {Option::kPathMtu, kIPv6, IPPROTO_IPV6, IPV6_MTU, nullptr, nullptr},
-    {Option::kPathMtu, kIPv4, IPPROTO_IP, IP_MTU, nullptr, nullptr},
-    {Option::kReceiveErrors, kIPv6, IPPROTO_IPV6, IPV6_RECVERR, nullptr, nullptr},
-    {Option::kReceiveErrors, kIPv4, IPPROTO_IP, IP_RECVERR, nullptr, nullptr},
+    {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_GRO},
+    {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEGMENT},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP},
+    {Option::kPathMtu, kIPv6, IPPROTO_IPV6, IPV6_MTU},
+    {Option::kPathMtu, kIPv4, IPPROTO_IP, IP_MTU},
+    {Option::kReceiveErrors, kIPv6, IPPROTO_IPV6, IPV6_RECVERR},
+    {Option::kReceiveErrors, kIPv4, IPPROTO_IP, IP_RECVERR},
 };
 
 }  // namespace
@@ -180,18 +165,18 @@ const Kernel kKernel = {
     /* interface_discards_source */ false,
     // With IP_RECVERR the kernel says that a queue dropped the datagram (udp_send_skb).
     /* no_buffers_means_wait */ true,
-    /* complete */ nullptr,
+    /* infer_cast */ nullptr,
     /* receive_error */ ReceiveError,
     /* dropped_by_raw_ipv4 */ 0,
-    /* least_send_buffer */ 0,
+    /* min_send_buffer */ 0,
     /* send_class */ {},
-    /* told_class */ {},
+    /* reported_class */ {},
     /* sends_congestion_experienced */ true,
     // The least that net.core.optmem_max has been by default (sock_kmalloc).
-    /* most_control */ 10240,
+    /* max_control */ 10240,
 };
 
-const Table<OptionRow> kOptions = TableOf(kOptionRows);
+const Table<OptionRow> kPlatformOptions = TableOf(kOptionRows);
 
 int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return sendmmsg(descriptor, headers, count, flags);

@@ -3,8 +3,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "each.h"
 #include "kernel.h"
+#include "mmsg_fallback.h"
 
 namespace datagram {
 namespace {
@@ -26,22 +26,13 @@ int SetByte(Descriptor descriptor, int value) {
 }
 
 const OptionRow kOptionRows[] = {
-    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
-    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
-    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, kReuseAddressName, nullptr, nullptr},
-    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
-    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
-    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
-    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
-    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, kReuseAddressName},
     {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr,
      SetByte<IP_MULTICAST_TTL>},
-    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
     {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr,
      SetByte<IP_MULTICAST_LOOP>},
 #ifdef IPV6_TCLASS
-    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS},
 #endif
 };
 
@@ -55,13 +46,13 @@ const Kernel kKernel = {
     kDontRoute,
     /* source_needs_wildcard */ false,
     /* interface_discards_source */ false,
-    // Where ENOBUFS comes it is lack of room for a moment, and no event tells when it ends.
+    // Where ENOBUFS comes it is lack of room for a moment, and no event says when it ends.
     /* no_buffers_means_wait */ true,
-    /* complete */ nullptr,
+    /* infer_cast */ nullptr,
     /* receive_error */ nullptr,
 };
 
-const Table<OptionRow> kOptions = TableOf(kOptionRows);
+const Table<OptionRow> kPlatformOptions = TableOf(kOptionRows);
 
 int SendMany(Descriptor descriptor, MessageHeader* headers, unsigned count, int flags) {
   return SendEach(descriptor, headers, count, flags);

@@ -72,7 +72,7 @@ inline bool IsTruncated(const MessageHeader& header) {
 inline bool IsControlTruncated(const MessageHeader& header) {
   return (header.msg_hdr.msg_flags & MSG_CTRUNC) != 0;
 }
-// The kernel tables tell it from control data.
+// The kernel tables read it from control data.
 inline bool IsBroadcast(const MessageHeader&) { return false; }
 inline bool IsMulticast(const MessageHeader&) { return false; }
 

@@ -5,8 +5,8 @@
 // https://learn.microsoft.com/windows/win32/winsock/ipproto-udp-socket-options
 #include <vector>
 
-#include "address.h"
-#include "calls.h"
+#include "payloads.h"
+#include "syscalls.h"
 
 // Newer than the oldest headers that we build with (ws2ipdef.h, mstcpip.h).
 #ifndef IP_TCLASS
@@ -53,32 +53,16 @@ namespace datagram {
 namespace {
 
 constexpr uint8_t kEcn = 0x03;
-constexpr int kMostCoalesced = 65535;
+constexpr int kMaxCoalesced = 65535;
 
-INT TrafficClassOf(const SendSlot& slot) { return slot.trafficClass; }
 INT EcnOf(const SendSlot& slot) { return slot.trafficClass & kEcn; }
-int HopLimit(const SendSlot& slot) { return slot.hopLimit; }
 DWORD SegmentSizeOf(const SendSlot& slot) { return slot.segmentSize; }
 
-in_pktinfo PacketInfoIPv4(const SendSlot& slot) {
-  in_pktinfo info = {};
-  info.ipi_ifindex = slot.interfaceIndex;
-  if (slot.fields & kSource) std::memcpy(&info.ipi_addr, slot.source, 4);
-  return info;
-}
-
-in6_pktinfo PacketInfoIPv6(const SendSlot& slot) {
-  in6_pktinfo info = {};
-  info.ipi6_ifindex = slot.interfaceIndex;
-  if (slot.fields & kSource) std::memcpy(&info.ipi6_addr, slot.source, 16);
-  return info;
-}
-
-const SendControl kPacketInfo4 =
-    SendRow<PacketInfoIPv4>(kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO);
+const SendControl kPacketInfo4 = SendRow<PacketInfoIPv4<in_pktinfo, &in_pktinfo::ipi_addr>>(
+    kSource | kInterface, kIPv4, IPPROTO_IP, IP_PKTINFO);
 const SendControl kPacketInfo6 =
     SendRow<PacketInfoIPv6>(kSource | kInterface, kIPv6, IPPROTO_IPV6, IPV6_PKTINFO);
-const SendControl kHopLimit6 = SendRow<HopLimit>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT);
+const SendControl kHopLimit6 = SendRow<HopLimitOf>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT);
 const SendControl kTos = SendRow<TrafficClassOf>(kTrafficClass, kIPv4, IPPROTO_IP, IP_TOS);
 const SendControl kClass6 =
     SendRow<TrafficClassOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_TCLASS);
@@ -87,97 +71,54 @@ const SendControl kEcn6 = SendRow<EcnOf>(kTrafficClass, kIPv6, IPPROTO_IPV6, IPV
 const SendControl kSegments =
     SendRow<SegmentSizeOf>(kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEND_MSG_SIZE);
 
-bool Connected(const SendSlot& slot) { return slot.destinationFamily == kNoFamily; }
-bool ToMulticast(const SendSlot& slot) {
-  return !Connected(slot) && (slot.destination[0] & 0xf0) == 0xe0;
-}
-int DontFragment(const SendSlot& slot) { return slot.dontFragment == kNeverFragment; }
-
 // What the pages do not list as control data for sending.
 const EmulatedField kEmulated[] = {
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimit, kNoFamily,
-     [](const SendSlot& slot) { return !ToMulticast(slot); }},
-    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimit, kNoFamily,
-     [](const SendSlot& slot) { return ToMulticast(slot) || Connected(slot); }},
-    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAGMENT, DontFragment},
-    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, DontFragment},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, HopLimitOf, kNoFamily, MayBeUnicast},
+    {kHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, HopLimitOf, kNoFamily, MayBeMulticast},
+    {kDontFragmentField, kIPv4, IPPROTO_IP, IP_DONTFRAGMENT, NeverFragments},
+    {kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, NeverFragments},
 };
 
-void TellTrafficClass(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  uint32_t value;
-  if (ReadInteger(payload, length, value)) SetTrafficClass(slot, value);
-}
-
-void TellEcn(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+void DecodeEcn(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
   uint32_t value;
   if (!ReadInteger(payload, length, value)) return;
   slot.trafficClass = static_cast<uint8_t>(value & kEcn);
   slot.present |= kHasEcn;
 }
 
-void TellHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-  uint32_t value;
-  if (ReadInteger(payload, length, value)) SetHopLimit(slot, value);
-}
-
 // Windows versions differ in the types: that of the option that asks, or that of sending.
 const ReceiveControl kReceive[] = {
-    {IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       in_pktinfo info;
-       std::memcpy(&info, payload, sizeof info);
-       SetDestination(slot, kIPv4, &info.ipi_addr);
-       SetInterface(slot, info.ipi_ifindex);
-     }},
+    {IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo), DecodePacketInfoIPv4<in_pktinfo>},
     // IPv4 on a dual-stack socket comes with this one, or with both.
-    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo),
-     [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
-       in6_pktinfo info;
-       std::memcpy(&info, payload, sizeof info);
-       SetDestinationUnmapped(slot, info.ipi6_addr);
-       SetInterface(slot, info.ipi6_ifindex);
-     }},
-    {IPPROTO_IP, IP_TOS, 1, TellTrafficClass},
-    {IPPROTO_IP, IP_TCLASS, 1, TellTrafficClass},
-    {IPPROTO_IPV6, IPV6_TCLASS, 1, TellTrafficClass},
-    {IPPROTO_IP, IP_ECN, 1, TellEcn},
-    {IPPROTO_IPV6, IPV6_ECN, 1, TellEcn},
-    {IPPROTO_IP, IP_TTL, 1, TellHopLimit},
-    {IPPROTO_IP, IP_HOPLIMIT, 1, TellHopLimit},
-    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, TellHopLimit},
-    {IPPROTO_UDP, UDP_COALESCED_INFO, sizeof(DWORD),
-     [](const uint8_t* payload, size_t length, ReceiveSlot& slot) {
-       ReadInteger(payload, length, slot.segmentSize);
-     },
-     /* always */ true},
+    {IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo), DecodePacketInfoIPv6},
+    {IPPROTO_IP, IP_TOS, 1, DecodeTrafficClass},
+    {IPPROTO_IP, IP_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IPV6, IPV6_TCLASS, 1, DecodeTrafficClass},
+    {IPPROTO_IP, IP_ECN, 1, DecodeEcn},
+    {IPPROTO_IPV6, IPV6_ECN, 1, DecodeEcn},
+    {IPPROTO_IP, IP_TTL, 1, DecodeHopLimit},
+    {IPPROTO_IP, IP_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_IPV6, IPV6_HOPLIMIT, 1, DecodeHopLimit},
+    {IPPROTO_UDP, UDP_COALESCED_INFO, sizeof(DWORD), DecodeSegmentSize, /* always */ true},
 };
 
-const ReceiveOption kTellPacketInfo4 = {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP,
-                                        IP_PKTINFO};
-const ReceiveOption kTellPacketInfo6 = {kDestination | kInterface | kCastField, kIPv6, IPPROTO_IPV6,
-                                        IPV6_PKTINFO};
-const ReceiveOption kTellHopLimit4 = {kHopLimit, kIPv4, IPPROTO_IP, IP_RECVTTL};
-const ReceiveOption kTellHopLimit6 = {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT};
-const ReceiveOption kTellTos = {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVTOS};
-const ReceiveOption kTellClass6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVTCLASS};
-const ReceiveOption kTellEcn4 = {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVECN};
-const ReceiveOption kTellEcn6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVECN};
+const ReceiveOption kEnablePacketInfo4 = {kDestination | kInterface | kCastField, kIPv4, IPPROTO_IP,
+                                          IP_PKTINFO};
+const ReceiveOption kEnablePacketInfo6 = {kDestination | kInterface | kCastField, kIPv6,
+                                          IPPROTO_IPV6, IPV6_PKTINFO};
+const ReceiveOption kEnableHopLimit4 = {kHopLimit, kIPv4, IPPROTO_IP, IP_RECVTTL};
+const ReceiveOption kEnableHopLimit6 = {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT};
+const ReceiveOption kEnableTos = {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVTOS};
+const ReceiveOption kEnableClass6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVTCLASS};
+const ReceiveOption kEnableEcn4 = {kTrafficClass, kIPv4, IPPROTO_IP, IP_RECVECN};
+const ReceiveOption kEnableEcn6 = {kTrafficClass, kIPv6, IPPROTO_IPV6, IPV6_RECVECN};
 // Drivers are known that coalesce and then do not say so: off unless it is asked for.
-const ReceiveOption kTellSegments = {kSegmentSize, kNoFamily, IPPROTO_UDP,
-                                     UDP_RECV_MAX_COALESCED_SIZE, kMostCoalesced};
+const ReceiveOption kEnableSegments = {kSegmentSize, kNoFamily, IPPROTO_UDP,
+                                       UDP_RECV_MAX_COALESCED_SIZE, kMaxCoalesced};
 
 // MSG_BCAST and MSG_MCAST say more; where there is neither, the destination decides.
-void Complete(ReceiveSlot& slot) {
-  if (slot.cast != kUnknownCast || slot.destinationFamily == kNoFamily) return;
-  const uint8_t first = slot.destination[0];
-  const uint8_t all[4] = {0xff, 0xff, 0xff, 0xff};
-  if (slot.destinationFamily == kIPv6) {
-    slot.cast = first == 0xff ? kMulticast : kUnicast;
-  } else if (std::memcmp(slot.destination, all, sizeof all) == 0) {
-    slot.cast = kBroadcast;
-  } else {
-    slot.cast = (first & 0xf0) == 0xe0 ? kMulticast : kUnicast;
-  }
+void InferCast(ReceiveSlot& slot) {
+  if (slot.cast == kUnknownCast) slot.cast = CastOf(slot.destinationFamily, slot.destination);
 }
 
 // A socket that is only asked what this Windows knows.
@@ -202,12 +143,13 @@ class Probe {
   const SOCKET socket_;
 };
 
-// What this Windows has: which of the ways to send and to be told the traffic class, and offload.
+// What this Windows has: ways to send and to receive the traffic class, and offload.
 class Tables {
  public:
   Tables()
       : send_{kPacketInfo4, kPacketInfo6, kHopLimit6},
-        told_{kTellPacketInfo4, kTellPacketInfo6, kTellHopLimit4, kTellHopLimit6} {
+        receive_options_{kEnablePacketInfo4, kEnablePacketInfo6, kEnableHopLimit4,
+                         kEnableHopLimit6} {
     const Probe ipv4(AF_INET);
     const Probe ipv6(AF_INET6);
     ClassBits send_class = {0, 0};
@@ -219,29 +161,30 @@ class Tables {
       if (ipv4.Takes(IPPROTO_IP, IP_RECVECN, 1)) AddSend(kEcn4, send_class.ipv4, kEcn);
       if (ipv6.Takes(IPPROTO_IPV6, IPV6_RECVECN, 1)) AddSend(kEcn6, send_class.ipv6, kEcn);
     }
-    ClassBits told_class = {0, 0};
+    ClassBits reported_class = {0, 0};
     if (ipv4.Takes(IPPROTO_IP, IP_RECVTOS, 1)) {
-      AddTold(kTellTos, told_class.ipv4, 0xff);
+      AddReceiveOption(kEnableTos, reported_class.ipv4, 0xff);
     } else if (ipv4.Takes(IPPROTO_IP, IP_RECVECN, 1)) {
-      AddTold(kTellEcn4, told_class.ipv4, kEcn);
+      AddReceiveOption(kEnableEcn4, reported_class.ipv4, kEcn);
     }
     if (ipv6.Takes(IPPROTO_IPV6, IPV6_RECVTCLASS, 1)) {
-      AddTold(kTellClass6, told_class.ipv6, 0xff);
+      AddReceiveOption(kEnableClass6, reported_class.ipv6, 0xff);
     } else if (ipv6.Takes(IPPROTO_IPV6, IPV6_RECVECN, 1)) {
-      AddTold(kTellEcn6, told_class.ipv6, kEcn);
+      AddReceiveOption(kEnableEcn6, reported_class.ipv6, kEcn);
     }
     // Only asked for: setting it succeeds where sending does not.
     if (ipv4.Knows(IPPROTO_UDP, UDP_SEND_MSG_SIZE)) send_.push_back(kSegments);
-    if (ipv4.Knows(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE)) told_.push_back(kTellSegments);
+    if (ipv4.Knows(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE))
+      receive_options_.push_back(kEnableSegments);
 
     kernel_.send = {send_.data(), send_.size()};
     kernel_.receive = TableOf(kReceive);
-    kernel_.receive_options = {told_.data(), told_.size()};
+    kernel_.receive_options = {receive_options_.data(), receive_options_.size()};
     kernel_.emulated = TableOf(kEmulated);
     kernel_.send_flags = kDontRoute | kPartial | kOutOfBand;
-    kernel_.complete = Complete;
+    kernel_.infer_cast = InferCast;
     kernel_.send_class = send_class;
-    kernel_.told_class = told_class;
+    kernel_.reported_class = reported_class;
     kernel_.sends_congestion_experienced = false;  // WSAEINVAL (Winsock's page on ECN)
   }
 
@@ -252,38 +195,29 @@ class Tables {
     send_.push_back(row);
     bits = value;
   }
-  void AddTold(const ReceiveOption& row, uint8_t& bits, uint8_t value) {
-    told_.push_back(row);
+  void AddReceiveOption(const ReceiveOption& row, uint8_t& bits, uint8_t value) {
+    receive_options_.push_back(row);
     bits = value;
   }
 
   std::vector<SendControl> send_;
-  std::vector<ReceiveOption> told_;
+  std::vector<ReceiveOption> receive_options_;
   Kernel kernel_ = {};
 };
 
-int Coalesce(int on) { return on ? kMostCoalesced : 0; }
+int Coalesce(int on) { return on ? kMaxCoalesced : 0; }
 
 const OptionRow kOptionRows[] = {
-    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF, nullptr, nullptr},
-    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF, nullptr, nullptr},
-    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEADDR, nullptr, nullptr},
-    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY, nullptr, nullptr},
-    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST, nullptr, nullptr},
-    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, nullptr, nullptr},
-    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL, nullptr, nullptr},
-    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS, nullptr, nullptr},
-    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS, nullptr, nullptr},
-    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG, nullptr, nullptr},
-    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAGMENT, nullptr, nullptr},
-    {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, Coalesce, nullptr},
-    {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEND_MSG_SIZE, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, nullptr, nullptr},
-    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, nullptr, nullptr},
-    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP, nullptr, nullptr},
-    {Option::kPathMtu, kIPv6, IPPROTO_IPV6, IPV6_MTU, nullptr, nullptr},
-    {Option::kPathMtu, kIPv4, IPPROTO_IP, IP_MTU, nullptr, nullptr},
+    {Option::kReuseAddress, kNoFamily, SOL_SOCKET, SO_REUSEADDR},
+    {Option::kTrafficClassIPv6, kIPv6, IPPROTO_IPV6, IPV6_TCLASS},
+    {Option::kDontFragment, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG},
+    {Option::kDontFragment, kIPv4, IPPROTO_IP, IP_DONTFRAGMENT},
+    {Option::kCoalesce, kNoFamily, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, Coalesce},
+    {Option::kSegment, kNoFamily, IPPROTO_UDP, UDP_SEND_MSG_SIZE},
+    {Option::kMulticastHopLimit, kIPv4, IPPROTO_IP, IP_MULTICAST_TTL},
+    {Option::kMulticastLoopback, kIPv4, IPPROTO_IP, IP_MULTICAST_LOOP},
+    {Option::kPathMtu, kIPv6, IPPROTO_IPV6, IPV6_MTU},
+    {Option::kPathMtu, kIPv4, IPPROTO_IP, IP_MTU},
 };
 
 }  // namespace
@@ -294,6 +228,6 @@ const Kernel& ThisKernel() {
   return tables.kernel();
 }
 
-const Table<OptionRow> kOptions = TableOf(kOptionRows);
+const Table<OptionRow> kPlatformOptions = TableOf(kOptionRows);
 
 }  // namespace datagram

@@ -4,14 +4,13 @@
 #include <memory>
 
 #include "batch.h"
-#include "calls.h"
+#include "earlier_errors.h"
 #include "provider.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {
 
-// Errors of earlier datagrams that a borrowed socket may report before this one's own.
-constexpr uint32_t kMostTries = 1024;
 constexpr LONGLONG kRest = 100'000;  // 10 ms, in 100 ns (SetThreadpoolWait)
 
 struct FreeMemory {
@@ -28,9 +27,9 @@ class PendingSend {
   static void* operator new(size_t size) noexcept { return std::malloc(size); }
   static void operator delete(void* memory) { std::free(memory); }
 
-  PendingSend(Workspace& workspace, SocketState& state, const SendSlot& slot, uint32_t max_segments,
+  PendingSend(Scratch& scratch, SocketState& state, const SendSlot& slot, uint32_t max_segments,
               SettleSend settle, void* context)
-      : workspace_(workspace),
+      : scratch_(scratch),
         state_(&state),
         max_segments_(max_segments),
         settle_(settle),
@@ -77,7 +76,7 @@ class PendingSend {
   PendingSend(const PendingSend&) = delete;
   PendingSend& operator=(const PendingSend&) = delete;
 
-  // Starts the first unit. When it returns true the operation owns itself.
+  // Starts the first packet. When it returns true the operation owns itself.
   bool Start(uv_loop_t* loop, StartOutcome& outcome) {
     event_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     wait_ = CreateThreadpoolWait(OnCompletion, this, nullptr);
@@ -91,7 +90,7 @@ class PendingSend {
     uv_handle_set_data(Handle(), this);
     const Status status = Submit();
     if (status == 0) {
-      outcome.wait = unit_.last && !unit_.offloaded ? kDontWait : kForRoom;
+      outcome.wait = packet_.last && !packet_.offloaded ? kDontWait : kForRoom;
       return true;
     }
     // Too many operations that have not completed.
@@ -110,7 +109,7 @@ class PendingSend {
     if (state_ == nullptr || (slot_.progress > 0 && !closing)) return;
     // NOLINTNEXTLINE(performance-no-int-to-ptr): a SOCKET is a HANDLE
     CancelIoEx(reinterpret_cast<HANDLE>(state_->descriptor), &overlapped_);
-    // It can be too late: then a train goes on.
+    // It can be too late: then a segmented message goes on.
     cancelled_ = true;
     if (closing) state_ = nullptr;
   }
@@ -126,7 +125,7 @@ class PendingSend {
  private:
   uv_handle_t* Handle() const { return reinterpret_cast<uv_handle_t*>(async_.get()); }
 
-  // The next unit in the workspace; false, with the reason, when there is none to send this way.
+  // The next packet in the scratch; false, with the reason, when there is none to send this way.
   bool Fill(Batch& batch, StartOutcome& outcome) {
     const OutgoingMessage message = {&slot_, &whole_, BufferLength(whole_), records_.get()};
     outcome.status = batch.Fill(&message, 1);
@@ -137,20 +136,20 @@ class PendingSend {
     return false;
   }
 
-  // Sends the next unit. Completion is told by the event, also when it comes at once.
+  // Sends the next packet. The event reports completion, also when it comes at once.
   Status Submit() {
-    const Status status = SubmitUnit();
-    return GoesWithoutOffload(status, unit_, slot_) ? SubmitUnit() : status;
+    const Status status = SubmitPacket();
+    return GoesWithoutOffload(status, packet_, slot_) ? SubmitPacket() : status;
   }
 
-  Status SubmitUnit() {
-    Batch batch(workspace_, *state_, max_segments_, 1);
+  Status SubmitPacket() {
+    Batch batch(scratch_, *state_, max_segments_, 1);
     StartOutcome outcome;
     if (!Fill(batch, outcome)) return outcome.status;
-    unit_ = workspace_.units[0];
-    WSAMSG message = workspace_.headers[0].message;
+    packet_ = scratch_.packets[0];
+    WSAMSG message = scratch_.headers[0].message;
     if (message.name != nullptr) {
-      name_ = workspace_.names[0];
+      name_ = scratch_.names[0];
       message.name = &name_.any;
     }
     if (message.Control.len > 0) {
@@ -169,7 +168,7 @@ class PendingSend {
     at_once_ = status == 0;
     if (!at_once_ && status != -WSA_IO_PENDING) return status;
     if (at_once_) SetEvent(event_);
-    // Not before: the event can be set by what is refused, too, and then nobody may be told.
+    // Not before: what is refused can set the event, too, and then nothing may be reported.
     SetThreadpoolWait(wait_, event_, nullptr);
     return 0;
   }
@@ -202,8 +201,8 @@ class PendingSend {
     }
   }
 
-  // In the midst of a train there are too many operations that have not completed (WSASendMsg), and
-  // nothing tells when there are fewer.
+  // Within a segmented message there are too many operations that have not completed (WSASendMsg),
+  // and no event says when there are fewer.
   void Rest() {
     resting_ = true;
     ResetEvent(event_);
@@ -235,23 +234,23 @@ class PendingSend {
                : -WSAGetLastError();
   }
 
-  // Whether there is more to send: the rest of a train, or the same unit again, without offload or
-  // after the error of an earlier datagram.
+  // Whether there is more to send: the rest of a segmented message, or the same packet again,
+  // without offload or after the error of an earlier datagram.
   bool GoesOn() {
-    if (status_ == 0) return !TakeUnit(workspace_, unit_, slot_);
-    // A train that was cancelled goes on only if its start was taken all the same.
+    if (status_ == 0) return !TakePacket(scratch_, packet_, slot_);
+    // A segmented message that was cancelled goes on only if its start was taken.
     if (state_ == nullptr || (cancelled_ && slot_.progress == 0)) return false;
-    if (GoesWithoutOffload(status_, unit_, slot_)) return true;
+    if (GoesWithoutOffload(status_, packet_, slot_)) return true;
     if (state_->owned || slot_.destinationFamily == kNoFamily) return false;
-    return FailureOf(status_) == SendFailure::kEarlierError && tries_++ < kMostTries;
+    return FailureOf(status_) == SendFailure::kEarlierError && tries_++ < kMaxEarlierErrors;
   }
 
-  // The room that the control data of one unit can take.
+  // The room that the control data of one packet can take.
   size_t ControlWords(const SendSlot& slot) const {
-    return (workspace_.typed_space + slot.controlLength) / sizeof(uint64_t) + 1;
+    return (scratch_.typed_space + slot.controlLength) / sizeof(uint64_t) + 1;
   }
 
-  Workspace& workspace_;
+  Scratch& scratch_;
   SocketState* state_;  // null once the socket is about to be closed
   const uint32_t max_segments_;
   const SettleSend settle_;
@@ -263,7 +262,7 @@ class PendingSend {
   std::unique_ptr<uint64_t, FreeMemory> control_;
   SocketAddress name_ = {};
   Buffer whole_ = {};
-  Unit unit_ = {};
+  Packet packet_ = {};
   Status status_ = 0;
   bool cancelled_ = false;
   uint32_t tries_ = 0;
@@ -276,7 +275,7 @@ class PendingSend {
   std::unique_ptr<uv_async_t, FreeMemory> async_;
 };
 
-StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+StartOutcome StartSend(Scratch& scratch, SocketState& state, const OutgoingMessage& message,
                        uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
                        PendingSend** pending) {
   StartOutcome outcome;
@@ -284,7 +283,7 @@ StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingM
     outcome.status = -WSAENOTSOCK;
     return outcome;
   }
-  Batch batch(workspace, state, max_segments, 1);
+  Batch batch(scratch, state, max_segments, 1);
   outcome.status = batch.Fill(&message, 1);
   if (outcome.status != 0) return outcome;
   if (batch.settings().emulated != 0) {
@@ -292,16 +291,16 @@ StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingM
     outcome.wait = kForTurn;
     return outcome;
   }
-  const Unit unit = workspace.units[0];
+  const Packet packet = scratch.packets[0];
   std::unique_ptr<PendingSend> send(
-      new PendingSend(workspace, state, *message.slot, max_segments, settle, context));
-  if (!send || !send->Copy(message, unit.end)) {
+      new PendingSend(scratch, state, *message.slot, max_segments, settle, context));
+  if (!send || !send->Copy(message, packet.end)) {
     outcome.status = kNoBufferSpace;
     return outcome;
   }
   if (!send->Start(loop, outcome)) return outcome;
   // Nothing may overtake the rest of the message.
-  if (!unit.last) outcome.wait = kForRoom;
+  if (!packet.last) outcome.wait = kForRoom;
   *pending = send.release();
   return outcome;
 }

@@ -5,7 +5,7 @@
 
 namespace datagram {
 
-// What getsockname cannot tell of a socket that is not bound yet: family, type, provider.
+// What getsockname cannot say of a socket that is not bound yet: family, type, provider.
 Status DescribeProtocol(SOCKET socket, WSAPROTOCOL_INFOW& protocol);
 // WSASendMsg and WSARecvMsg of the socket's provider, asked for once in a process.
 Status FindCalls(SOCKET socket, const WSAPROTOCOL_INFOW& protocol, SocketCalls& calls);

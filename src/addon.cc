@@ -116,7 +116,7 @@ Napi::Object DescribeKernel(Napi::Env env) {
   result.Set("sourceNeedsWildcard", kernel.source_needs_wildcard);
   result.Set("interfaceDiscardsSource", kernel.interface_discards_source);
   result.Set("sendClass", ClassOf(env, kernel.send_class));
-  result.Set("toldClass", ClassOf(env, kernel.told_class));
+  result.Set("toldClass", ClassOf(env, kernel.reported_class));
   result.Set("sendsCongestionExperienced", kernel.sends_congestion_experienced);
   result.Set("completesSends", kWaiting == Waiting::kCompletion);
   return result;
@@ -127,7 +127,7 @@ Napi::Value SetMaxSegments(const Napi::CallbackInfo& info) {
   napi_get_value_uint32(info.Env(), info[0], &value);
   Instance& instance = *static_cast<Instance*>(info.Data());
   instance.max_segments = value < 1 ? 1 : value;
-  ForgetOffloadFailures(*instance.workspace);
+  ForgetOffloadFailures(*instance.scratch);
   return info.Env().Undefined();
 }
 

@@ -31,14 +31,14 @@ struct FormerOption {
   int value;
 };
 // As many as all the tables have, twice over.
-constexpr uint32_t kMostFormerOptions = 64;
+constexpr uint32_t kMaxFormerOptions = 64;
 struct OptionJournal {
-  FormerOption options[kMostFormerOptions];
+  FormerOption options[kMaxFormerOptions];
   uint32_t count = 0;
 
   // False: there is no room for another one.
   bool Add(const FormerOption& former) {
-    if (count == kMostFormerOptions) return false;
+    if (count == kMaxFormerOptions) return false;
     options[count++] = former;
     return true;
   }
@@ -49,7 +49,7 @@ struct SocketState {
   Family family = kNoFamily;
   bool raw = false;
   bool owned = false;         // ours: options may be set, the descriptor is closed with it
-  bool segmentation = false;  // trains go to the kernel whole
+  bool segmentation = false;  // the kernel splits segmented messages
   // Option::kReceiveErrors is on. Null: it is not.
   std::shared_ptr<ErrorBacklog> errors;
   SocketCalls calls;  // the backend's own
@@ -103,15 +103,15 @@ enum class Option : uint32_t {
 // Values of Option::kSendTime.
 enum SendClock : int { kNoClock = 0, kMonotonicClock = 1, kTaiClock = 2 };
 
-// The memory that one environment's calls work in, and what they learnt of this kernel.
-class Workspace;
-struct WorkspaceDeleter {
-  void operator()(Workspace* workspace) const;
+// Scratch memory of one environment's calls, and what they learnt of this kernel.
+class Scratch;
+struct ScratchDeleter {
+  void operator()(Scratch* scratch) const;
 };
-using WorkspacePointer = std::unique_ptr<Workspace, WorkspaceDeleter>;
-WorkspacePointer CreateWorkspace();
-// What calls with another maximum of segments met says nothing any more.
-void ForgetOffloadFailures(Workspace& workspace);
+using ScratchPointer = std::unique_ptr<Scratch, ScratchDeleter>;
+ScratchPointer CreateScratch();
+// For a new maximum of segments: earlier failures say nothing about it.
+void ForgetOffloadFailures(Scratch& scratch);
 
 // What one environment receives into; the memory is JavaScript's.
 struct ReceiveArea {
@@ -140,8 +140,8 @@ Status BorrowSocket(Descriptor descriptor, SocketState& state);
 // fails.
 Status TakeOver(SocketState& state);
 Status CloseDescriptor(Descriptor descriptor);
-// Tells sockets apart that had the same descriptor one after the other. 0: it is none, or that
-// can't be told; two zeros are never the same socket.
+// Distinguishes sockets that had the same descriptor one after the other. 0: it is no socket, or it
+// has no identity; two zeros are never the same socket.
 uint64_t IdentityOf(Descriptor descriptor);
 // if_nametoindex(3). There is no such interface: `index` is 0, and so is the status. Another
 // status: it could not be looked up, which takes a descriptor or memory.
@@ -164,20 +164,21 @@ Status SetMembership(const SocketState& state, bool join, const Address& group,
                      const Address& through, const Address& source);
 // Where multicast of the family of `through` goes out.
 Status SetMulticastInterface(const SocketState& state, const Address& through);
-// Asks the kernel to tell `fields` of each datagram; returns those that it does not tell, and sets
-// `status` to the first error.
+// Asks the kernel to report `fields` with each datagram. Returns those that it does not report, and
+// sets `status` to the first error.
 uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status);
 // Waits up to `milliseconds` for something to receive; for probes on sockets of our own.
 bool WaitReadable(Descriptor descriptor, int milliseconds);
 
-// Sends in order, stopping at the first message that is not taken. `max_segments` bounds a train.
-SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage* messages,
+// Sends in order, stopping at the first message that is not taken. `max_segments` bounds what
+// goes in one call of a segmented message.
+SendOutcome Send(Scratch& scratch, SocketState& state, const OutgoingMessage* messages,
                  uint32_t count, uint32_t max_segments);
 
 // Receives up to `count` messages into slots, data and records; returns how many. Sets size,
-// address and what control data tells; leaves finding a place in a chunk to the caller. For raw
+// address and what control data reports; leaves finding a place in a chunk to the caller. For raw
 // sockets the IP header is left in front, and slot.offset says how long it is.
-Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
+Status Receive(Scratch& scratch, const SocketState& state, const ReceiveArea& area,
                const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length,
                bool want_records, Wait& wait);
 
@@ -194,20 +195,22 @@ class PendingSend;
 struct StartOutcome {
   Status status = 0;
   // kDontWait: it was started, and others can be started behind it. kForRoom: it was started, and
-  // nothing may follow until it is settled (a train). kForBuffers, kForTurn: it was not started.
+  // nothing may follow until it is settled (a segmented message). kForBuffers, kForTurn: it was not
+  // started.
   Wait wait = kDontWait;
 };
 
-// Told once, on the loop's thread, of what was started. `sent`: bytes that the kernel took.
+// Called once, on the loop's thread, for each send that was started. `sent`: bytes that the kernel
+// took.
 using SettleSend = void (*)(void* context, Status status, uint32_t sent);
 
 // Starts to send what Send() had no room for. `state` must be there until it is settled or
 // cancelled.
-StartOutcome StartSend(Workspace& workspace, SocketState& state, const OutgoingMessage& message,
+StartOutcome StartSend(Scratch& scratch, SocketState& state, const OutgoingMessage& message,
                        uint32_t max_segments, uv_loop_t* loop, SettleSend settle, void* context,
                        PendingSend** pending);
-// Its completion still decides, and is told. A train whose start was taken goes on, unless the
-// socket is about to be closed.
+// Its completion still decides, and is reported. A segmented message whose start was taken goes on,
+// unless the socket is about to be closed.
 void CancelSend(PendingSend* pending, bool closing);
 // Whether it keeps the event loop alive, as it does from the start.
 void HoldSend(PendingSend* pending, bool on);

@@ -1,11 +1,12 @@
 #include "batch.h"
 
-#include "calls.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {
 
-// A UDP payload over IPv4 (65535 less the IP and UDP headers): the longest train in one call.
+// A UDP payload over IPv4 (65535 less the IP and UDP headers): the longest segmented message
+// in one call.
 constexpr uint32_t kMaxPayload = 65507;
 
 CallSettings SettingsOf(const SocketState& state, const SendSlot& slot) {
@@ -34,13 +35,13 @@ CallSettings SettingsOf(const SocketState& state, const SendSlot& slot) {
   return settings;
 }
 
-// Walks the views of one message.
-class Pieces {
+// Walks the views of one message and makes iovecs of them.
+class IovecCursor {
  public:
-  Pieces(const OutgoingMessage& message, uint32_t skip) : message_(message) { Skip(skip); }
+  IovecCursor(const OutgoingMessage& message, uint32_t skip) : message_(message) { Skip(skip); }
 
-  // The next `length` bytes as at most `room` pieces; 0 when they do not fit.
-  uint32_t Take(uint32_t length, Buffer* pieces, uint32_t room) {
+  // The next `length` bytes as at most `room` iovecs; 0 when they do not fit.
+  uint32_t Take(uint32_t length, Buffer* iovecs, uint32_t room) {
     uint32_t count = 0;
     const uint32_t buffer = buffer_;
     const size_t within = within_;
@@ -54,7 +55,7 @@ class Pieces {
           within_ = within;
           return 0;
         }
-        pieces[count++] = MakeBuffer(BufferData(view) + within_, part);
+        iovecs[count++] = MakeBuffer(BufferData(view) + within_, part);
       }
       Advance(part);
       length -= static_cast<uint32_t>(part);
@@ -119,20 +120,20 @@ Emulation::~Emulation() {
 }
 
 Status Batch::Fill(const OutgoingMessage* messages, uint32_t count) {
-  for (uint32_t index = 0; index < count && units_ < most_units_; index++) {
+  for (uint32_t index = 0; index < count && packets_ < max_packets_; index++) {
     const CallSettings settings = SettingsOf(state_, *messages[index].slot);
-    if (settings.refused) return units_ > 0 ? 0 : kNotSupported;
+    if (settings.refused) return packets_ > 0 ? 0 : kNotSupported;
     if (index == 0) {
       settings_ = settings;
     } else if (!(settings == settings_)) {
       break;
     }
     const Status status = Add(messages[index], index);
-    if (status != 0) return units_ > 0 ? 0 : status;
-    // What did not fit, of this message or all of it, goes with the next call.
-    if (units_ == 0) return kInvalidArgument;
-    const Unit& unit = workspace_.units[units_ - 1];
-    if (unit.message != index || !unit.last) break;
+    if (status != 0) return packets_ > 0 ? 0 : status;
+    // What did not fit goes with the next call: the rest of this message, or all of it.
+    if (packets_ == 0) return kInvalidArgument;
+    const Packet& packet = scratch_.packets[packets_ - 1];
+    if (packet.message != index || !packet.last) break;
   }
   return 0;
 }
@@ -140,35 +141,36 @@ Status Batch::Fill(const OutgoingMessage* messages, uint32_t count) {
 Status Batch::Add(const OutgoingMessage& message, uint32_t index) {
   const SendSlot& slot = *message.slot;
   const auto length = static_cast<uint32_t>(message.length);
-  const bool train = (slot.fields & kSegmentSize) != 0 && length > slot.segmentSize;
-  if (!train) return AddUnit(message, index, length, false, message.buffers, slot.bufferCount);
+  const bool segmented = (slot.fields & kSegmentSize) != 0 && length > slot.segmentSize;
+  if (!segmented)
+    return AddPacket(message, index, length, false, message.buffers, slot.bufferCount);
 
   const bool offload = state_.segmentation && slot.withoutOffload == kOffload &&
-                       !workspace_.offload_failures.Has(slot);
+                       !scratch_.offload_failures.Has(slot);
   uint32_t step = slot.segmentSize;
   if (offload) {
     const uint32_t fit = kMaxPayload / slot.segmentSize;
     step *= fit < 1 ? 1 : fit < max_segments_ ? fit : max_segments_;
   }
-  Pieces pieces(message, slot.progress);
-  for (uint32_t at = slot.progress; at < length && units_ < most_units_;) {
+  IovecCursor iovecs(message, slot.progress);
+  for (uint32_t at = slot.progress; at < length && packets_ < max_packets_;) {
     const uint32_t size = length - at < step ? length - at : step;
-    Buffer* first = workspace_.pieces + pieces_used_;
-    const uint32_t room = kBatch + kMaxBuffers - pieces_used_;
-    const uint32_t taken = pieces.Take(size, first, room);
-    if (taken == 0) return 0;  // of an empty batch there is always room
-    pieces_used_ += taken;
+    Buffer* first = scratch_.iovecs + iovecs_used_;
+    const uint32_t room = kBatch + kMaxBuffers - iovecs_used_;
+    const uint32_t taken = iovecs.Take(size, first, room);
+    if (taken == 0) return 0;  // an empty batch always has room
+    iovecs_used_ += taken;
     at += size;
-    const Status status = AddUnit(message, index, at, size > slot.segmentSize, first, taken);
-    if (status != 0) return units_ > 0 ? 0 : status;
+    const Status status = AddPacket(message, index, at, size > slot.segmentSize, first, taken);
+    if (status != 0) return packets_ > 0 ? 0 : status;
   }
   return 0;
 }
 
-Status Batch::AddUnit(const OutgoingMessage& message, uint32_t index, uint32_t end, bool offloaded,
-                      const Buffer* pieces, uint32_t count) {
+Status Batch::AddPacket(const OutgoingMessage& message, uint32_t index, uint32_t end,
+                        bool offloaded, const Buffer* iovecs, uint32_t count) {
   const SendSlot& slot = *message.slot;
-  SocketAddress& name = workspace_.names[units_];
+  SocketAddress& name = scratch_.names[packets_];
   socklen_t name_length = 0;
   if (slot.destinationFamily != kNoFamily) {
     Address address;
@@ -184,34 +186,34 @@ Status Batch::AddUnit(const OutgoingMessage& message, uint32_t index, uint32_t e
   size_t control_length = 0;
   const uint32_t fields = offloaded ? slot.fields : slot.fields & ~kSegmentSize;
   if (fields != 0) {
-    uint8_t* room = reinterpret_cast<uint8_t*>(workspace_.send_control.get()) + control_used_;
-    ControlWriter writer(room, workspace_.send_control_size - control_used_);
+    uint8_t* room = reinterpret_cast<uint8_t*>(scratch_.send_control.get()) + control_used_;
+    ControlWriter writer(room, scratch_.send_control_size - control_used_);
     if (!EncodeControl(ThisKernel(), slot, fields, message.records, writer)) return kNoBufferSpace;
     control_length = writer.used();
-    // A null pointer where there is none: NetBSD and Windows insist.
+    // NetBSD and Windows require a null pointer where there is no control data.
     if (control_length > 0) control = room;
     control_used_ += control_length;
   }
-  SetMessage(workspace_.headers[units_], name_length > 0 ? &name.any : nullptr, name_length, pieces,
+  SetMessage(scratch_.headers[packets_], name_length > 0 ? &name.any : nullptr, name_length, iovecs,
              count, control, control_length);
-  workspace_.units[units_] = {index, end, end == message.length, offloaded};
-  units_++;
+  scratch_.packets[packets_] = {index, end, end == message.length, offloaded};
+  packets_++;
   return 0;
 }
 
-bool TakeUnit(Workspace& workspace, const Unit& unit, SendSlot& slot) {
-  slot.progress = unit.end;
+bool TakePacket(Scratch& scratch, const Packet& packet, SendSlot& slot) {
+  slot.progress = packet.end;
   if (slot.withoutOffload == kTooLongForOffload || slot.withoutOffload == kNoOffloadThere) {
-    workspace.offload_failures.Add(slot, slot.withoutOffload == kNoOffloadThere);
+    scratch.offload_failures.Add(slot, slot.withoutOffload == kNoOffloadThere);
     slot.withoutOffload = kRememberedWithout;
   }
-  if (!unit.last) return false;
-  slot.sent = unit.end;
+  if (!packet.last) return false;
+  slot.sent = packet.end;
   return true;
 }
 
-bool GoesWithoutOffload(Status status, const Unit& unit, SendSlot& slot) {
-  if (!unit.offloaded) return false;
+bool GoesWithoutOffload(Status status, const Packet& packet, SendSlot& slot) {
+  if (!packet.offloaded) return false;
   const SendFailure failure = FailureOf(status);
   if (failure == SendFailure::kTooLong || failure == SendFailure::kNoOffload) {
     slot.withoutOffload = kTooLongForOffload;

@@ -42,13 +42,13 @@ constexpr SendControl SendRow(uint32_t fields, Family family, int level, int typ
       sizeof(Payload), [](const SendSlot& slot, uint8_t* payload) { Put(payload, make(slot)); }};
 }
 
-// A control message that can be received. One that is shorter than `least` is passed over: it was
-// cut off, or is another kernel's. Where kernels differ in payload sizes, decoders go by the length
-// that is there.
+// A control message that can be received. One that is shorter than `min_size` is passed over: it
+// was cut off, or is another kernel's. Where kernels differ in payload sizes, decoders go by the
+// length that is there.
 struct ReceiveControl {
   int level;
   int type;
-  size_t least;
+  size_t min_size;
   void (*decode)(const uint8_t* payload, size_t length, ReceiveSlot& slot);
   // Decoded however little room the caller gives: it says where the data is to be split.
   bool always = false;
@@ -78,8 +78,8 @@ struct EmulatedField {
 };
 
 // Rows of EmulatedField that a kernel can have: the calls keep their values on the stack.
-constexpr size_t kMostEmulated = 4;
-static_assert(kMostEmulated <= 32, "a row is a bit of CallSettings::emulated");
+constexpr size_t kMaxEmulated = 4;
+static_assert(kMaxEmulated <= 32, "a row is a bit of CallSettings::emulated");
 
 template <typename Row>
 struct Table {
@@ -91,7 +91,7 @@ struct Table {
 
 template <typename Row, size_t N>
 constexpr Table<Row> TableOf(const Row (&rows)[N]) {
-  static_assert(!std::is_same_v<Row, EmulatedField> || N <= kMostEmulated, "raise kMostEmulated");
+  static_assert(!std::is_same_v<Row, EmulatedField> || N <= kMaxEmulated, "raise kMaxEmulated");
   return {rows, N};
 }
 
@@ -110,17 +110,17 @@ struct Kernel {
   uint8_t send_flags;              // SendFlag bits that its send call knows
   bool source_needs_wildcard;      // an IPv4 source or interface: only bound to the wildcard
   bool interface_discards_source;  // an IPv4 interface beats an IPv4 source, which is then lost
-  bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and nothing tells when it ends
-  void (*complete)(ReceiveSlot& slot);  // fills in what no control message tells; may be null
+  bool no_buffers_means_wait;      // ENOBUFS is back-pressure, and no event says when it ends
+  void (*infer_cast)(ReceiveSlot& slot);  // where no control message reports it; may be null
   // Takes one error from the error queue, and the start of its datagram: 1, or the platform's
   // error, negated; 0: there is none, and none is pending. Null: this kernel has no such queue.
   int32_t (*receive_error)(Descriptor descriptor, Buffer data, ErrorSlot& slot);
   uint32_t dropped_by_raw_ipv4 = 0;          // fields whose control messages raw sockets pass over
-  int least_send_buffer = 0;                 // where less than that refuses what could be sent
+  int min_send_buffer = 0;                   // a smaller buffer refuses what could be sent
   ClassBits send_class = {};                 // what it can send of the traffic class
-  ClassBits told_class = {};                 // what it tells of it
+  ClassBits reported_class = {};             // what it reports of it
   bool sends_congestion_experienced = true;  // the ECN value 3 (RFC 3168, 5)
-  size_t most_control = SIZE_MAX;            // more control data than this can be ENOBUFS by itself
+  size_t max_control = SIZE_MAX;             // more control data than this can be ENOBUFS by itself
 };
 
 // The room that one message's typed control data can take: every row that can go with it.
@@ -205,7 +205,7 @@ inline bool DecodeControl(const Kernel& kernel, uint8_t* buffer, size_t length, 
   ForEachControl(buffer, length, [&](int level, int type, const uint8_t* payload, size_t size) {
     if (payload + size > buffer + room) fits = false;
     for (const ReceiveControl& row : kernel.receive) {
-      if (row.level != level || row.type != type || size < row.least) continue;
+      if (row.level != level || row.type != type || size < row.min_size) continue;
       if (fits || row.always) row.decode(payload, size, slot);
       break;
     }

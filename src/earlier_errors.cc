@@ -5,16 +5,15 @@
 namespace datagram {
 namespace {
 
-constexpr uint32_t kMostErrors = 1024;
+constexpr uint32_t kMaxErrors = 1024;
 // A flood of ICMP must not hold the loop.
-constexpr uint32_t kMostDrained = 4 * kMostErrors;
-constexpr uint32_t kMostTries = 1024;
+constexpr uint32_t kMaxDrained = 4 * kMaxErrors;
 // A call's own error comes each time. An earlier one comes again only if another ICMP message
 // arrived between two system calls.
-constexpr uint32_t kMostUnexplained = 8;
+constexpr uint32_t kMaxUnexplained = 8;
 // Each refusal of a datagram that is too long leaves an entry in the error queue of a borrowed
 // socket, which is its owner's.
-constexpr uint32_t kMostTooLong = 2;
+constexpr uint32_t kMaxTooLong = 2;
 
 bool CanBeEarlier(SendFailure failure) {
   return failure == SendFailure::kEarlierError || failure == SendFailure::kPerhapsEarlier ||
@@ -43,8 +42,8 @@ ErrorBacklog::Drained ErrorBacklog::Drain(Descriptor descriptor, Status status) 
   const auto receive_error = ThisKernel().receive_error;
   if (receive_error == nullptr) return drained;
   Entry dropped;
-  for (uint32_t read = 0; read < kMostDrained; read++) {
-    auto* entry = count_ < kMostErrors ? static_cast<Entry*>(std::malloc(sizeof(Entry))) : nullptr;
+  for (uint32_t read = 0; read < kMaxDrained; read++) {
+    auto* entry = count_ < kMaxErrors ? static_cast<Entry*>(std::malloc(sizeof(Entry))) : nullptr;
     Entry& room = entry == nullptr ? dropped : *entry;
     room.slot = {};
     const Status result =
@@ -86,7 +85,7 @@ bool ErrorBacklog::Take(ErrorSlot& slot, uint8_t* data, size_t length) {
 }
 
 EarlierErrors::Answer EarlierErrors::Again() {
-  return ++tries_ < kMostTries ? Answer::kRetry : Answer::kWait;
+  return ++tries_ < kMaxEarlierErrors ? Answer::kRetry : Answer::kWait;
 }
 
 EarlierErrors::Answer EarlierErrors::AfterSend(Status status, bool connected) {
@@ -99,16 +98,16 @@ EarlierErrors::Answer EarlierErrors::AfterSend(Status status, bool connected) {
       unexplained_ = 0;
       return Again();
     }
-    return unexplained_++ < kMostUnexplained ? Again() : Answer::kOwn;
+    return unexplained_++ < kMaxUnexplained ? Again() : Answer::kOwn;
   }
-  // An unconnected socket of ours meets none. A connected one is told by the call.
+  // An unconnected socket of ours meets none. A connected one reports it by the call.
   if (state_.owned || connected) return Answer::kOwn;
   int asked = 0;
   const Status known = GetOption(state_, Option::kReceiveErrors, asked);
   if (known == 0 && asked == 0) return Answer::kOwn;
   if (failure == SendFailure::kEarlierError) return Again();
-  const uint32_t most = failure == SendFailure::kTooLong ? kMostTooLong : kMostUnexplained;
-  return unexplained_++ < most && known == 0 ? Again() : Answer::kOwn;
+  const uint32_t max = failure == SendFailure::kTooLong ? kMaxTooLong : kMaxUnexplained;
+  return unexplained_++ < max && known == 0 ? Again() : Answer::kOwn;
 }
 
 EarlierErrors::Answer EarlierErrors::AfterReceive(Status status) {

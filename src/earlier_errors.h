@@ -5,7 +5,7 @@
 #define SENDMSG_SRC_EARLIER_ERRORS_H_
 
 #include "backend.h"
-#include "calls.h"
+#include "syscalls.h"
 
 namespace datagram {
 
@@ -49,6 +49,9 @@ class ErrorBacklog {
   uint32_t count_ = 0;
   bool local_noted_ = false;
 };
+
+// Errors of earlier datagrams that one call may meet.
+constexpr uint32_t kMaxEarlierErrors = 1024;
 
 // Decides what a failed call means. One object serves one call and its repetitions.
 class EarlierErrors {

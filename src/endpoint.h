@@ -12,7 +12,7 @@
 
 namespace datagram {
 
-class Placement;
+class ChunkPacker;
 
 // libuv's own errors are a type of their own: on Windows its numbers are not Winsock's.
 enum class LibuvError : int { kNone = 0 };
@@ -128,9 +128,9 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
   Napi::Value Outcome(const Napi::CallbackInfo& info, const WatchOutcome& outcome) const;
   Napi::Value ReceiveFrom(const Napi::CallbackInfo& info, size_t argument);
-  bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t most_spares,
-                  Placement& placement);
-  Napi::Value PackInto(const Napi::CallbackInfo& info, Placement& placement, uint32_t first,
+  bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t max_spares,
+                  ChunkPacker& packer);
+  Napi::Value PackInto(const Napi::CallbackInfo& info, ChunkPacker& packer, uint32_t first,
                        uint32_t count);
 
   std::shared_ptr<Instance> instance_;

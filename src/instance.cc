@@ -48,7 +48,7 @@ void Environment::OnEnd(napi_async_cleanup_hook_handle, void* data) {
 }
 
 Instance::Instance(std::shared_ptr<Environment> its_environment)
-    : environment(std::move(its_environment)), env(environment->env), workspace(CreateWorkspace()) {
+    : environment(std::move(its_environment)), env(environment->env), scratch(CreateScratch()) {
   environment->Add(this);
 }
 

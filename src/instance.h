@@ -71,7 +71,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   int open_handles_ = 0;
 };
 
-// One loading of the JavaScript: the memory that it shares with the addon, the backend's workspace,
+// One loading of the JavaScript: the memory that it shares with the addon, the backend's scratch,
 // and its endpoints. The functions that create() returns, the endpoints and the open handles own
 // it. It holds its memory and its callbacks weakly, so that a module graph that nobody uses any
 // more can be collected; the functions and the endpoints hold them.
@@ -82,8 +82,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // Takes the memory that JavaScript allocated, and the functions that readiness and completion are
-  // told to. Returns what is wrong with them, or null.
+  // Takes the memory that JavaScript allocated, and the callbacks for readiness and completion.
+  // Returns what is wrong with them, or null.
   const char* Attach(const Napi::CallbackInfo& info);
   // Lets `function`, whose data this instance is, own it, and hold what Attach() took. False when
   // that failed.
@@ -119,7 +119,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   const std::shared_ptr<Environment> environment;
   const napi_env env;
 
-  WorkspacePointer workspace;
+  ScratchPointer scratch;
   SendSlot* send_slots = nullptr;
   uint8_t* send_records = nullptr;
   ReceiveArea receive_area = {};

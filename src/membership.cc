@@ -1,6 +1,6 @@
 // Multicast: groups (RFC 3493, 5.2; ip(7)), sources (RFC 3678, 4.1 and 5.1), and where it goes out.
 #include "address.h"
-#include "calls.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {

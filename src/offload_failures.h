@@ -47,7 +47,7 @@ class OffloadFailures {
 
   struct Entry {
     uint64_t until;
-    uint32_t segment_size;  // the least that failed
+    uint32_t segment_size;  // the smallest that failed
     uint8_t family;         // 0: none
     uint8_t address[16];
   };

@@ -1,35 +1,35 @@
 // Receives a batch, and says in the slots what came.
 #include "address.h"
-#include "calls.h"
 #include "earlier_errors.h"
-#include "workspace.h"
+#include "scratch.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {
 
-uint8_t* ControlRoom(Workspace& workspace, uint32_t index) {
-  return reinterpret_cast<uint8_t*>(workspace.receive_control.get()) +
+uint8_t* ControlRoom(Scratch& scratch, uint32_t index) {
+  return reinterpret_cast<uint8_t*>(scratch.receive_control.get()) +
          static_cast<size_t>(index) * kReceiveControlRoom;
 }
 
-void Prepare(Workspace& workspace, const ReceiveArea& area, const DirectPlaces& direct,
-             uint32_t index, size_t length) {
-  Buffer* pieces = workspace.pieces + static_cast<size_t>(index) * 2;
+void Prepare(Scratch& scratch, const ReceiveArea& area, const DirectPlaces& direct, uint32_t index,
+             size_t length) {
+  Buffer* iovecs = scratch.iovecs + static_cast<size_t>(index) * 2;
   uint8_t* data = area.data + index * area.data_stride;
   size_t count = 1;
   if (index >= direct.count) {
-    pieces[0] = MakeBuffer(data, length);
+    iovecs[0] = MakeBuffer(data, length);
   } else if (length <= direct.length) {
-    pieces[0] = MakeBuffer(direct.places[index], length);
+    iovecs[0] = MakeBuffer(direct.places[index], length);
   } else {
-    pieces[0] = MakeBuffer(direct.places[index], direct.length);
-    pieces[1] = MakeBuffer(data + direct.length, length - direct.length);
+    iovecs[0] = MakeBuffer(direct.places[index], direct.length);
+    iovecs[1] = MakeBuffer(data + direct.length, length - direct.length);
     count = 2;
   }
   // All the room there is, whatever the caller's: control data that the kernel cuts off can be what
   // says where the data is to be split, and a part of an integer. Describe() keeps to the caller's.
-  SetMessage(workspace.headers[index], &workspace.names[index].any, sizeof workspace.names[index],
-             pieces, count, ControlRoom(workspace, index), kReceiveControlRoom);
+  SetMessage(scratch.headers[index], &scratch.names[index].any, sizeof scratch.names[index], iovecs,
+             count, ControlRoom(scratch, index), kReceiveControlRoom);
 }
 
 // Raw IPv4 sockets deliver the IP header (raw(7)); its length is in its first byte (RFC 791, 3.1).
@@ -39,17 +39,17 @@ uint32_t HeaderLength(const SocketState& state, const uint8_t* data, size_t size
   return header <= size ? header : static_cast<uint32_t>(size);
 }
 
-void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
-              uint32_t index, size_t length, size_t control_length, bool want_records) {
-  const MessageHeader& header = workspace.headers[index];
+void Describe(Scratch& scratch, const SocketState& state, const ReceiveArea& area, uint32_t index,
+              size_t length, size_t control_length, bool want_records) {
+  const MessageHeader& header = scratch.headers[index];
   ReceiveSlot& slot = area.slots[index];
   std::memset(&slot, 0, sizeof slot);
-  const Address sender = Decode(workspace.names[index], NameLength(header));
+  const Address sender = Decode(scratch.names[index], NameLength(header));
   slot.family = sender.family;
   slot.port = state.raw ? 0 : sender.port;
   slot.addressScope = sender.scope;
   if (sender.family == kIPv4) {
-    // Just what was written just now: no load has to wait for several stores.
+    // Copy only the four bytes just stored: a wider load would defeat store forwarding.
     std::memcpy(slot.address, sender.bytes, 4);
   } else {
     std::memcpy(slot.address, sender.bytes, sizeof slot.address);
@@ -64,42 +64,41 @@ void Describe(Workspace& workspace, const SocketState& state, const ReceiveArea&
   }
   slot.controlOffset = static_cast<uint32_t>(index * area.record_stride);
   const bool fits = DecodeControl(
-      ThisKernel(), ControlRoom(workspace, index), ControlUsed(header), control_length, slot,
+      ThisKernel(), ControlRoom(scratch, index), ControlUsed(header), control_length, slot,
       want_records ? area.records + slot.controlOffset : nullptr, area.record_stride);
   if (!fits || IsControlTruncated(header)) slot.present |= kControlTruncated;
   if (IsMulticast(header)) slot.cast = kMulticast;
   if (IsBroadcast(header)) slot.cast = kBroadcast;
-  // A train that is no longer than one segment is a datagram.
+  // Coalesced datagrams no longer than one segment are one datagram.
   if (slot.segmentSize >= slot.size && (slot.present & kTruncated) == 0) slot.segmentSize = 0;
-  if (ThisKernel().complete != nullptr) ThisKernel().complete(slot);
+  if (ThisKernel().infer_cast != nullptr) ThisKernel().infer_cast(slot);
 }
 
 }  // namespace
 
-Status Receive(Workspace& workspace, const SocketState& state, const ReceiveArea& area,
+Status Receive(Scratch& scratch, const SocketState& state, const ReceiveArea& area,
                const DirectPlaces& direct, uint32_t count, size_t length, size_t control_length,
                bool want_records, Wait& wait) {
   wait = kDontWait;
   // The caller's length is for data: an IP header needs room of its own.
   const size_t room = state.raw ? kMaxDatagram : length;
   for (uint32_t index = 0; index < count; index++) {
-    Prepare(workspace, area, direct, index, room);
+    Prepare(scratch, area, direct, index, room);
   }
   EarlierErrors earlier(state);
-  Status received = ReceiveHeaders(state, workspace.headers, count);
+  Status received = ReceiveHeaders(state, scratch.headers, count);
   while (received < 0) {
     const auto answer = earlier.AfterReceive(received);
     if (answer == EarlierErrors::Answer::kOwn) break;
-    received = answer == EarlierErrors::Answer::kWait
-                   ? 0
-                   : ReceiveHeaders(state, workspace.headers, count);
+    received =
+        answer == EarlierErrors::Answer::kWait ? 0 : ReceiveHeaders(state, scratch.headers, count);
   }
   if (received <= 0) {
     if (received == 0) wait = kForRoom;
     return received;
   }
   for (uint32_t index = 0; index < static_cast<uint32_t>(received); index++) {
-    Describe(workspace, state, area, index, length, control_length, want_records);
+    Describe(scratch, state, area, index, length, control_length, want_records);
   }
   return received;
 }

@@ -1,7 +1,7 @@
 // Sends messages in order, as one system call after the other takes them.
 #include "batch.h"
-#include "calls.h"
 #include "earlier_errors.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {
@@ -11,11 +11,11 @@ SendFailure LackOfRoom(SendFailure failure, const SocketState& state, const Mess
                        uint64_t length) {
   const Kernel& kernel = ThisKernel();
   const size_t control = ControlUsed(header);
-  if (failure == SendFailure::kNoBuffers && control > kernel.most_control) {
+  if (failure == SendFailure::kNoBuffers && control > kernel.max_control) {
     return SendFailure::kFinal;
   }
   // A socket of ours has a buffer that takes any datagram.
-  if (!state.owned && kernel.least_send_buffer > 0) {
+  if (!state.owned && kernel.min_send_buffer > 0) {
     int size = 0;
     const Status known = GetOption(state, Option::kSendBuffer, size);
     if (known == 0 && length + control > static_cast<uint64_t>(size)) {
@@ -27,18 +27,18 @@ SendFailure LackOfRoom(SendFailure failure, const SocketState& state, const Mess
 
 }  // namespace
 
-WorkspacePointer CreateWorkspace() { return WorkspacePointer(new Workspace()); }
-void WorkspaceDeleter::operator()(Workspace* workspace) const { delete workspace; }
+ScratchPointer CreateScratch() { return ScratchPointer(new Scratch()); }
+void ScratchDeleter::operator()(Scratch* scratch) const { delete scratch; }
 
-void ForgetOffloadFailures(Workspace& workspace) { workspace.offload_failures.Clear(); }
+void ForgetOffloadFailures(Scratch& scratch) { scratch.offload_failures.Clear(); }
 
-SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage* messages,
+SendOutcome Send(Scratch& scratch, SocketState& state, const OutgoingMessage* messages,
                  uint32_t count, uint32_t max_segments) {
   SendOutcome outcome;
   EarlierErrors earlier(state);
   while (outcome.taken < count) {
     const OutgoingMessage* rest = messages + outcome.taken;
-    Batch batch(workspace, state, max_segments);
+    Batch batch(scratch, state, max_segments);
     outcome.status = batch.Fill(rest, count - outcome.taken);
     if (outcome.status != 0) return outcome;
     Status taken;
@@ -46,21 +46,21 @@ SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage
       const Emulation emulation(state, batch.settings());
       outcome.status = emulation.status();
       if (outcome.status != 0) return outcome;
-      taken = SendHeaders(state, workspace.headers, batch.units(), batch.settings().flags);
+      taken = SendHeaders(state, scratch.headers, batch.packets(), batch.settings().flags);
     }
     if (taken > 0) {
       for (Status index = 0; index < taken; index++) {
-        const Unit& unit = workspace.units[index];
-        if (TakeUnit(workspace, unit, *rest[unit.message].slot)) outcome.taken++;
+        const Packet& packet = scratch.packets[index];
+        if (TakePacket(scratch, packet, *rest[packet.message].slot)) outcome.taken++;
       }
       continue;
     }
     SendSlot& slot = *rest[0].slot;
-    const Unit& unit = workspace.units[0];
+    const Packet& packet = scratch.packets[0];
     const SendFailure failure = FailureOf(taken);
     if (failure == SendFailure::kNoRoom || failure == SendFailure::kNoBuffers) {
       const SendFailure lack =
-          LackOfRoom(failure, state, workspace.headers[0], unit.end - slot.progress);
+          LackOfRoom(failure, state, scratch.headers[0], packet.end - slot.progress);
       if (lack == failure) {
         outcome.wait = failure == SendFailure::kNoRoom ? kForRoom : kForBuffers;
       } else {
@@ -74,7 +74,7 @@ SendOutcome Send(Workspace& workspace, SocketState& state, const OutgoingMessage
       outcome.wait = kForBuffers;
       return outcome;
     }
-    if (GoesWithoutOffload(taken, unit, slot)) continue;
+    if (GoesWithoutOffload(taken, packet, slot)) continue;
     outcome.status = taken;
     return outcome;
   }

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { addonTarget, compile, compilerFlags, linkAddon, objectOf } from '../build-windows.mjs'
 
 /** The addon's Node-API surface, in whose place the test addon is. */
-const surface = new Set(['addon.cc', 'endpoint.cc', 'find_handle.cc', 'instance.cc'])
+const surface = /^(addon|arguments|endpoint\w*|find_handle|instance)\.cc$/
 
 /** Returns the path of the addon. */
 export async function buildContract(directory) {
@@ -15,7 +15,7 @@ export async function buildContract(directory) {
   const addon = addonTarget()
   const object = path.join(work, 'contract.o')
   await compile(path.join('test', 'windows', 'contract.cc'), object, compilerFlags(addon))
-  const backend = addon.sources.filter((source) => !surface.has(path.basename(source))).map(objectOf)
+  const backend = addon.sources.filter((source) => !surface.test(path.basename(source))).map(objectOf)
   const output = path.join(directory, 'contract.node')
   await linkAddon([object, ...backend], output, addon.libraries, work)
   return output

@@ -1,4 +1,4 @@
-// The backend's contract (backend.h, calls.h, provider.h) for a test to call:
+// The backend's contract (backend.h, syscalls.h, provider.h) for a test to call:
 // windows-contract.test.ts. It asks of WSASendMsg what the library's own interface never does.
 // Linked with the addon's objects, and never shipped.
 #include <napi.h>
@@ -10,17 +10,17 @@
 
 #include "address.h"
 #include "backend.h"
-#include "calls.h"
 #include "provider.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {
 
 struct Contract {
-  WorkspacePointer workspace = CreateWorkspace();
+  ScratchPointer scratch = CreateScratch();
 };
 
-Workspace& WorkspaceOf(Napi::Env env) { return *env.GetInstanceData<Contract>()->workspace; }
+Scratch& ScratchOf(Napi::Env env) { return *env.GetInstanceData<Contract>()->scratch; }
 
 Buffer BufferOf(Napi::Value value) {
   auto view = value.As<Napi::Uint8Array>();
@@ -187,7 +187,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   // send(message): { taken, status, wait, sent }
   Napi::Value SendMessage(const Napi::CallbackInfo& info) {
     const Message message(info[0].As<Napi::Object>());
-    const SendOutcome outcome = Send(WorkspaceOf(Env()), state_, &message.get(), 1, 1);
+    const SendOutcome outcome = Send(ScratchOf(Env()), state_, &message.get(), 1, 1);
     auto result = Napi::Object::New(Env());
     result.Set("taken", outcome.taken);
     result.Set("status", outcome.status);
@@ -226,8 +226,8 @@ class Socket : public Napi::ObjectWrap<Socket> {
     napi_get_uv_event_loop(Env(), &loop);
     auto operation = std::make_unique<Operation>(
         Operation{next_++, this, nullptr, Napi::Persistent(info[1].As<Napi::Function>())});
-    const StartOutcome outcome = StartSend(WorkspaceOf(Env()), state_, message.get(), 1, loop,
-                                           Settle, operation.get(), &operation->pending);
+    const StartOutcome outcome = StartSend(ScratchOf(Env()), state_, message.get(), 1, loop, Settle,
+                                           operation.get(), &operation->pending);
     auto result = Napi::Object::New(Env());
     result.Set("status", outcome.status);
     result.Set("wait", static_cast<int32_t>(outcome.wait));

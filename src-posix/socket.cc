@@ -18,8 +18,8 @@ void WidenSendBuffer(Descriptor descriptor) {
   int size = 0;
   socklen_t length = sizeof size;
   if (getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) < 0) return;
-  if (size >= kKernel.least_send_buffer) return;
-  size = kKernel.least_send_buffer;
+  if (size >= kKernel.min_send_buffer) return;
+  size = kKernel.min_send_buffer;
   setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
@@ -48,7 +48,7 @@ Status OpenSocket(Family family, bool raw, int protocol, SocketState& state) {
   state.raw = raw;
   state.owned = true;
   state.segmentation = KnowsSegmentation(raw);
-  if (kKernel.least_send_buffer > 0) WidenSendBuffer(descriptor);
+  if (kKernel.min_send_buffer > 0) WidenSendBuffer(descriptor);
   return 0;
 }
 
@@ -73,7 +73,7 @@ Status TakeOver(SocketState& state) {
   const Status status = MakeOwn(state.descriptor);
   if (status != 0) return status;
   state.owned = true;
-  if (kKernel.least_send_buffer > 0) WidenSendBuffer(state.descriptor);
+  if (kKernel.min_send_buffer > 0) WidenSendBuffer(state.descriptor);
   return 0;
 }
 
@@ -96,8 +96,8 @@ Status NoteOption(Descriptor descriptor, int level, int name, OptionJournal& jou
 void RestoreOption(Descriptor descriptor, const FormerOption& former) {
   int value = former.value;
 #ifdef __linux__
-  // Linux gives twice of what it was told (socket(7)), and takes no more than the system's most
-  // but by the privileged form.
+  // Linux reports twice the value that was set (socket(7)), and only the privileged form exceeds
+  // the system's maximum.
   if (former.level == SOL_SOCKET && (former.name == SO_RCVBUF || former.name == SO_SNDBUF)) {
     value /= 2;
     const int forced = former.name == SO_RCVBUF ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;

@@ -1,5 +1,5 @@
 // sendmsg(2), recvmsg(2) and their kin for many messages.
-#include "calls.h"
+#include "syscalls.h"
 
 #include <sys/socket.h>
 

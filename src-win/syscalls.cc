@@ -1,14 +1,14 @@
 // WSASendMsg and WSARecvMsg, without OVERLAPPED: one message after the other.
 // https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsasendmsg
 // https://learn.microsoft.com/windows/win32/api/mswsock/nc-mswsock-lpfn_wsarecvmsg
-#include "calls.h"
+#include "syscalls.h"
 
 #include "provider.h"
 
 namespace datagram {
 namespace {
 
-// Winsock has no MSG_DONTWAIT, and does not tell whether the owner of a borrowed socket made it
+// Winsock has no MSG_DONTWAIT, and does not say whether the owner of a borrowed socket made it
 // non-blocking.
 bool WouldBlock(const SocketState& state, SHORT events) {
   if (state.owned) return false;
@@ -25,7 +25,7 @@ Status ReceiveOne(const SocketState& state, MessageHeader& header) {
   const Status status = StatusOf(
       state.calls.receive(state.descriptor, &header.message, &header.size, nullptr, nullptr));
   if (status != -WSAEMSGSIZE) return status;
-  // Data or control data did not fit; what did fit was delivered. Wine tells neither the flag nor
+  // Data or control data did not fit; what did fit was delivered. Wine sets neither the flag nor
   // the count.
   if ((header.message.dwFlags & (MSG_TRUNC | MSG_CTRUNC)) == 0) header.message.dwFlags |= MSG_TRUNC;
   if (header.size == 0 && IsTruncated(header)) header.size = room;
@@ -42,29 +42,19 @@ DWORD NativeFlags(uint8_t flags) {
 Status SendHeaders(const SocketState& state, MessageHeader* headers, uint32_t count,
                    uint8_t flags) {
   if (state.descriptor == kInvalidDescriptor) return -WSAENOTSOCK;
-  for (uint32_t index = 0; index < count; index++) {
-    Status status = -WSAEWOULDBLOCK;
-    if (!WouldBlock(state, POLLWRNORM)) {
-      DWORD sent = 0;
-      status = StatusOf(state.calls.send(state.descriptor, &headers[index].message,
-                                         NativeFlags(flags), &sent, nullptr, nullptr));
-    }
-    // After the first message an error ends the batch; the next call meets it again, or it has
-    // passed.
-    if (status != 0) return index > 0 ? static_cast<Status>(index) : status;
-  }
-  return static_cast<Status>(count);
+  return ForEachHeader(headers, count, [&state, flags](MessageHeader& header) {
+    if (WouldBlock(state, POLLWRNORM)) return -WSAEWOULDBLOCK;
+    DWORD sent = 0;
+    return StatusOf(state.calls.send(state.descriptor, &header.message, NativeFlags(flags), &sent,
+                                     nullptr, nullptr));
+  });
 }
 
 Status ReceiveHeaders(const SocketState& state, MessageHeader* headers, uint32_t count) {
   if (state.descriptor == kInvalidDescriptor) return -WSAENOTSOCK;
-  for (uint32_t index = 0; index < count; index++) {
-    const Status status = ReceiveOne(state, headers[index]);
-    if (status == 0) continue;
-    if (index > 0) return static_cast<Status>(index);
-    return status == -WSAEWOULDBLOCK ? 0 : status;
-  }
-  return static_cast<Status>(count);
+  const Status received = ForEachHeader(
+      headers, count, [&state](MessageHeader& header) { return ReceiveOne(state, header); });
+  return received == -WSAEWOULDBLOCK ? 0 : received;
 }
 
 SendFailure FailureOf(Status status) {

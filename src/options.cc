@@ -1,13 +1,37 @@
-// Names and options of sockets, as far as they are the same on every platform.
+// Names and options of sockets that are the same on every platform.
 #include "address.h"
-#include "calls.h"
 #include "earlier_errors.h"
+#include "syscalls.h"
 
 namespace datagram {
 namespace {
 
+// What every platform has, by the same names.
+const OptionRow kCommonRows[] = {
+    {Option::kReceiveBuffer, kNoFamily, SOL_SOCKET, SO_RCVBUF},
+    {Option::kSendBuffer, kNoFamily, SOL_SOCKET, SO_SNDBUF},
+    {Option::kIPv6Only, kIPv6, IPPROTO_IPV6, IPV6_V6ONLY},
+    {Option::kBroadcast, kNoFamily, SOL_SOCKET, SO_BROADCAST},
+    {Option::kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+    {Option::kHopLimit, kIPv4, IPPROTO_IP, IP_TTL},
+    {Option::kTrafficClassIPv4, kIPv4, IPPROTO_IP, IP_TOS},
+    {Option::kMulticastHopLimit, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
+    {Option::kMulticastLoopback, kIPv6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
+};
+
 bool Applies(Family row, Family socket) {
   return row == kNoFamily || row == socket || (row == kIPv4 && socket == kIPv6);
+}
+
+// Calls visit(row) for each row of an option that a socket of this family can take, until it
+// returns false. An option's rows for IPv6 come first.
+template <typename Visit>
+void ForEachRow(Option option, Family family, const Visit& visit) {
+  for (const Table<OptionRow>& table : {TableOf(kCommonRows), kPlatformOptions}) {
+    for (const OptionRow& row : table) {
+      if (row.option == option && Applies(row.family, family) && !visit(row)) return;
+    }
+  }
 }
 
 // IPv4 options on an IPv6 socket are for its IPv4-mapped traffic. Not every kernel has that.
@@ -87,23 +111,30 @@ uint64_t FingerprintOf(Descriptor descriptor) {
 }
 
 Status GetOption(const SocketState& state, Option option, int& value) {
-  for (const OptionRow& row : kOptions) {
-    if (row.option != option || row.set != nullptr || !Applies(row.family, state.family)) continue;
-    return GetNativeOption(state.descriptor, row.level, row.name, value);
-  }
-  return kNoSuchOption;
+  Status status = kNoSuchOption;
+  ForEachRow(option, state.family, [&](const OptionRow& row) {
+    if (row.set != nullptr) return true;
+    status = GetNativeOption(state.descriptor, row.level, row.name, value);
+    return false;
+  });
+  return status;
 }
 
 Status SetOption(SocketState& state, Option option, int value) {
   Status status = kNoSuchOption;
-  for (const OptionRow& row : kOptions) {
-    if (row.option != option || !Applies(row.family, state.family)) continue;
+  Status refused = 0;
+  ForEachRow(option, state.family, [&](const OptionRow& row) {
     const int native = row.value != nullptr ? row.value(value) : value;
     const Status result = row.set != nullptr ? StatusOf(row.set(state.descriptor, value))
                                              : Set(state, row.level, row.name, native);
-    if (result != 0 && !Optional(row.family, state.family)) return result;
-    if (result == 0) status = 0;
-  }
+    if (result == 0) {
+      status = 0;
+    } else if (!Optional(row.family, state.family)) {
+      refused = result;
+    }
+    return refused == 0;
+  });
+  if (refused != 0) return refused;
   if (option == Option::kReceiveErrors && status == 0 && state.owned) {
     if (value == 0) {
       state.errors.reset();
@@ -116,8 +147,11 @@ Status SetOption(SocketState& state, Option option, int value) {
 
 uint32_t KnownOptions(Family family) {
   uint32_t options = 0;
-  for (const OptionRow& row : kOptions) {
-    if (Applies(row.family, family)) options |= 1U << static_cast<uint32_t>(row.option);
+  for (uint32_t option = 0; option < static_cast<uint32_t>(Option::kCount); option++) {
+    ForEachRow(static_cast<Option>(option), family, [&](const OptionRow&) {
+      options |= 1U << option;
+      return false;
+    });
   }
   return options;
 }
@@ -129,7 +163,7 @@ void RestoreOptions(Descriptor descriptor, const OptionJournal& journal) {
 }
 
 uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status) {
-  uint32_t told = 0;
+  uint32_t reported = 0;
   uint32_t refused = 0;
   for (const ReceiveOption& row : ThisKernel().receive_options) {
     if ((row.fields & fields) == 0 || !Applies(row.family, state.family)) continue;
@@ -137,14 +171,15 @@ uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status
     if (state.raw && row.level == IPPROTO_UDP) continue;
     const Status result = Set(state, row.level, row.option, row.value);
     if (result == 0) {
-      told |= row.fields;
+      reported |= row.fields;
     } else if (!Optional(row.family, state.family)) {
-      // A field can take an option for each family: what the socket's own one refuses is missing.
+      // A field can take an option for each family. If the option of the socket's own family is
+      // refused, the field is missing.
       refused |= row.fields;
       if (status == 0) status = result;
     }
   }
-  return fields & (~told | refused);
+  return fields & (~reported | refused);
 }
 
 }  // namespace datagram

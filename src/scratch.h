@@ -1,7 +1,7 @@
-// The memory that one environment's calls work in: headers, names, pieces and control data of one
-// batch. Lives as long as the environment, so that a call allocates nothing.
-#ifndef SENDMSG_SRC_WORKSPACE_H_
-#define SENDMSG_SRC_WORKSPACE_H_
+// Scratch memory of one environment's calls: headers, names, iovecs and control data of one batch.
+// It lives as long as the environment, so that a call allocates nothing.
+#ifndef SENDMSG_SRC_SCRATCH_H_
+#define SENDMSG_SRC_SCRATCH_H_
 
 #include <memory>
 
@@ -14,17 +14,17 @@ namespace datagram {
 
 constexpr uint32_t kBatch = kSlotCount;
 
-// One kernel message of a batch: a datagram, or as much of a train as goes in one.
-struct Unit {
+// One kernel message of a batch: a datagram, or as many segments as the kernel takes at once.
+struct Packet {
   uint32_t message;  // index of the message that it belongs to
-  uint32_t end;      // the message's progress once this unit is taken
+  uint32_t end;      // the message's progress once this packet is taken
   bool last;         // the message is complete with it
   bool offloaded;
 };
 
-class Workspace {
+class Scratch {
  public:
-  Workspace()
+  Scratch()
       : typed_space(TypedControlSpace(ThisKernel().send)),
         send_control_size(kBatch * typed_space + kSendControlArena),
         send_control(new uint64_t[send_control_size / sizeof(uint64_t) + 1]),
@@ -38,12 +38,13 @@ class Workspace {
   std::unique_ptr<uint64_t[]> receive_control;
   MessageHeader headers[kBatch] = {};
   SocketAddress names[kBatch] = {};
-  Unit units[kBatch] = {};
+  Packet packets[kBatch] = {};
   OffloadFailures offload_failures;
-  // Units of a train need pieces of their own; one unit can take all the views of its message.
-  Buffer pieces[kBatch + kMaxBuffers] = {};
+  // Packets of a segmented message need iovecs of their own; one packet can take all the views of
+  // its message.
+  Buffer iovecs[kBatch + kMaxBuffers] = {};
 };
 
 }  // namespace datagram
 
-#endif  // SENDMSG_SRC_WORKSPACE_H_
+#endif  // SENDMSG_SRC_SCRATCH_H_

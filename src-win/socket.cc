@@ -6,7 +6,7 @@
 // clang-format on
 
 #include "address.h"
-#include "calls.h"
+#include "syscalls.h"
 
 #ifndef SIO_UDP_CONNRESET
 #define SIO_UDP_CONNRESET _WSAIOW(IOC_VENDOR, 12)

@@ -1,24 +1,21 @@
-// The payloads that kernels have in common: RFC 3542's, and IPv4's where they are the same.
-#ifndef SENDMSG_SRC_POSIX_PAYLOADS_H_
-#define SENDMSG_SRC_POSIX_PAYLOADS_H_
-
-#include <netinet/in.h>
-#include <sys/time.h>
-
-#include <ctime>
+// Payloads of control messages that kernels have in common: RFC 3542's, and IPv4's where they are
+// the same.
+#ifndef SENDMSG_SRC_PAYLOADS_H_
+#define SENDMSG_SRC_PAYLOADS_H_
 
 #include "address.h"
+#include "cast.h"
 #include "control.h"
 
 namespace datagram {
 
-// in_pktinfo (not all kernels have it), with the kernel's type for its index.
-template <typename PacketInfo>
+// in_pktinfo, which not all kernels have. `source` is its member for the address to send from.
+template <typename PacketInfo, in_addr PacketInfo::*source>
 PacketInfo PacketInfoIPv4(const SendSlot& slot) {
   static_assert(sizeof PacketInfo::ipi_ifindex == sizeof slot.interfaceIndex);
   PacketInfo info = {};
   std::memcpy(&info.ipi_ifindex, &slot.interfaceIndex, sizeof info.ipi_ifindex);
-  if (slot.fields & kSource) std::memcpy(&info.ipi_spec_dst, slot.source, 4);
+  if (slot.fields & kSource) std::memcpy(&(info.*source), slot.source, 4);
   return info;
 }
 
@@ -48,6 +45,19 @@ inline void DecodeHopLimit(const uint8_t* payload, size_t length, ReceiveSlot& s
   if (ReadInteger(payload, length, value)) SetHopLimit(slot, value);
 }
 
+inline void DecodeSegmentSize(const uint8_t* payload, size_t length, ReceiveSlot& slot) {
+  ReadInteger(payload, length, slot.segmentSize);
+}
+
+// Where ipi_addr is all that in_pktinfo says of the destination.
+template <typename PacketInfo>
+void DecodePacketInfoIPv4(const uint8_t* payload, size_t, ReceiveSlot& slot) {
+  PacketInfo info;
+  std::memcpy(&info, payload, sizeof info);
+  SetDestination(slot, kIPv4, &info.ipi_addr);
+  SetInterface(slot, info.ipi_ifindex);
+}
+
 // RFC 3542, 6.1; IPv4 on a dual-stack socket comes mapped.
 inline void DecodePacketInfoIPv6(const uint8_t* payload, size_t, ReceiveSlot& slot) {
   in6_pktinfo info;
@@ -56,29 +66,15 @@ inline void DecodePacketInfoIPv6(const uint8_t* payload, size_t, ReceiveSlot& sl
   SetInterface(slot, info.ipi6_ifindex);
 }
 
-inline void DecodeTimespec(const uint8_t* payload, size_t, ReceiveSlot& slot) {
-  timespec time;
-  std::memcpy(&time, payload, sizeof time);
-  SetTimestamp(slot, time.tv_sec, time.tv_nsec);
-}
-
-inline void DecodeTimeval(const uint8_t* payload, size_t, ReceiveSlot& slot) {
-  timeval time;
-  std::memcpy(&time, payload, sizeof time);
-  SetTimestamp(slot, time.tv_sec, static_cast<int64_t>(time.tv_usec) * 1000);
-}
-
 // The TTL of multicast is an option of its own. A connected socket's peer is not in the slot.
 inline bool MayBeMulticast(const SendSlot& slot) {
-  in_addr_t address;
-  std::memcpy(&address, slot.destination, sizeof address);
-  return slot.destinationFamily == kNoFamily || IN_MULTICAST(ntohl(address));
+  return slot.destinationFamily == kNoFamily || IsMulticastIPv4(slot.destination);
 }
 
 inline bool MayBeUnicast(const SendSlot& slot) {
-  return slot.destinationFamily == kNoFamily || !MayBeMulticast(slot);
+  return slot.destinationFamily == kNoFamily || !IsMulticastIPv4(slot.destination);
 }
 
 }  // namespace datagram
 
-#endif  // SENDMSG_SRC_POSIX_PAYLOADS_H_
+#endif  // SENDMSG_SRC_PAYLOADS_H_

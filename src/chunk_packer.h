@@ -3,14 +3,14 @@
 // Messages of 512 bytes and more are received right into the large chunks, at equal distances that
 // the sizes before them suggest; where the sizes were guessed right nothing is copied. What is
 // longer than guessed spills over into the receive area, what is shorter moves up.
-#ifndef SENDMSG_SRC_PLACEMENT_H_
-#define SENDMSG_SRC_PLACEMENT_H_
+#ifndef SENDMSG_SRC_CHUNK_PACKER_H_
+#define SENDMSG_SRC_CHUNK_PACKER_H_
 
 #include "backend.h"
 
 namespace datagram {
 
-class Placement {
+class ChunkPacker {
  public:
   struct Chunk {
     uint8_t* data = nullptr;
@@ -24,7 +24,7 @@ class Placement {
   uint32_t large_count = 1;
 
   // Chooses places for up to `count` messages of `expected` bytes, none for small ones.
-  void Plan(uint32_t count, uint32_t expected, uint32_t most);
+  void Plan(uint32_t count, uint32_t expected, uint32_t max);
   const DirectPlaces& places() const { return places_; }
 
   // Finds places for messages `first` to `count`; returns the first that has none. What comes
@@ -53,4 +53,4 @@ inline uint32_t ExpectedSize(uint32_t before, uint32_t longest) {
 
 }  // namespace datagram
 
-#endif  // SENDMSG_SRC_PLACEMENT_H_
+#endif  // SENDMSG_SRC_CHUNK_PACKER_H_

@@ -1,4 +1,4 @@
-#include "placement.h"
+#include "chunk_packer.h"
 
 #include <cstring>
 
@@ -9,7 +9,7 @@ size_t Aligned(size_t size) { return (size + 7) & ~static_cast<size_t>(7); }
 
 }  // namespace
 
-uint32_t Placement::SparesFor(uint32_t count, uint32_t size, size_t used) {
+uint32_t ChunkPacker::SparesFor(uint32_t count, uint32_t size, size_t used) {
   if (size < kSmallMessage) return 0;
   const size_t here = used < kLargeChunk ? (kLargeChunk - used) / Aligned(size) : 0;
   if (count <= here) return 0;
@@ -18,10 +18,10 @@ uint32_t Placement::SparesFor(uint32_t count, uint32_t size, size_t used) {
   return chunks < kMostSpareChunks ? static_cast<uint32_t>(chunks) : kMostSpareChunks;
 }
 
-void Placement::Plan(uint32_t count, uint32_t expected, uint32_t most) {
+void ChunkPacker::Plan(uint32_t count, uint32_t expected, uint32_t max) {
   places_.count = 0;
   places_.length = static_cast<uint32_t>(Aligned(expected));
-  if (expected < kSmallMessage || places_.length > most) return;
+  if (expected < kSmallMessage || places_.length > max) return;
   for (uint32_t index = 0; index < large_count; index++) {
     const Chunk& chunk = large[index];
     for (size_t at = chunk.used; at <= chunk.capacity && places_.length <= chunk.capacity - at;
@@ -32,14 +32,14 @@ void Placement::Plan(uint32_t count, uint32_t expected, uint32_t most) {
   }
 }
 
-bool Placement::Fits(const ReceiveArea& area, uint32_t first, uint32_t count) const {
+bool ChunkPacker::Fits(const ReceiveArea& area, uint32_t first, uint32_t count) const {
   for (uint32_t index = first; index < count && index < places_.count; index++) {
     if (area.slots[index].size > places_.length) return false;
   }
   return true;
 }
 
-void Placement::Withdraw(const ReceiveArea& area, uint32_t first, uint32_t count) {
+void ChunkPacker::Withdraw(const ReceiveArea& area, uint32_t first, uint32_t count) {
   for (uint32_t index = first; index < count && index < places_.count; index++) {
     const uint32_t size = area.slots[index].size;
     const uint32_t direct = size < places_.length ? size : places_.length;
@@ -49,7 +49,7 @@ void Placement::Withdraw(const ReceiveArea& area, uint32_t first, uint32_t count
 }
 
 // Null when it fits nowhere.
-uint8_t* Placement::Find(const ReceiveSlot& slot, Chunk*& chunk) {
+uint8_t* ChunkPacker::Find(const ReceiveSlot& slot, Chunk*& chunk) {
   if (slot.size < kSmallMessage) {
     chunk = &small;
   } else {
@@ -63,7 +63,7 @@ uint8_t* Placement::Find(const ReceiveSlot& slot, Chunk*& chunk) {
   return chunk->data + chunk->used;
 }
 
-uint32_t Placement::Pack(const ReceiveArea& area, uint32_t first, uint32_t count) {
+uint32_t ChunkPacker::Pack(const ReceiveArea& area, uint32_t first, uint32_t count) {
   // In order, and each no further than where it came in: so nothing is overwritten that is still
   // to be moved, unless one is longer than its place.
   if (!Fits(area, first, count)) Withdraw(area, first, count);
