@@ -1,5 +1,5 @@
 // What only shows inside of the package: errors of another platform than this one, and the functions that make them. What
-// a program sees is in test/errors.test.ts.
+// a program sees is in test/errors/.
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
