@@ -1,5 +1,5 @@
-// The backend's contract (backend.h, calls.h, provider.h) for a test to call: contract.test.ts. It asks of WSASendMsg what the library's own interface never does.
-// Linked with the addon's objects, and never shipped.
+// The backend's contract (backend.h, calls.h, provider.h) for a test to call: contract.test.ts.
+// It asks of WSASendMsg what the library's own interface never does. Linked with the addon's objects, and never shipped.
 #include <napi.h>
 
 #include <cstring>
