@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import load from 'node-gyp-build'
 import t from 'tap'
 import { createSocket } from 'sendmsg'
-import { detach } from '../bad-input/wrong-messages'
+import { detach } from '../helpers/memory'
 
 // The addon itself, as a program can get hold of it: whatever it is given, it refuses or fails, and never crashes.
 
