@@ -152,6 +152,16 @@ t.test('what the library refuses by itself', async (t) => {
   }
 })
 
+function shape(error: Error) {
+  const own = Object.getOwnPropertyDescriptors(error)
+  return {
+    text: String(error),
+    message: error.message,
+    keys: Object.keys(error),
+    hidden: ['stack', 'message'].map((key) => own[key as 'message']?.enumerable),
+  }
+}
+
 function thrown(provoke: () => unknown): Error {
   try {
     provoke()
@@ -182,14 +192,17 @@ t.test("argument errors are word for word dgram's", async (t) => {
     Infinity,
     true,
     7n,
+    'text',
     "it's",
     'x'.repeat(40),
+    Symbol('s'),
     {},
     [],
     new Map(),
     new Date(0),
     Object.defineProperty(() => 0, 'name', { value: 'f' }),
     Object.defineProperty(() => 0, 'name', { value: '' }),
+    dgram.Socket,
     Object.create(null),
     null,
   ]
@@ -216,6 +229,9 @@ t.test("argument errors are word for word dgram's", async (t) => {
       bound!.send('x', 70_000)
     },
     ({ bound }) => {
+      bound!.send('x', 0)
+    },
+    ({ bound }) => {
       bound!.send(5 as never, 1000)
     },
     ...values.map((value) => ({ bound }: Sockets) => {
@@ -225,11 +241,18 @@ t.test("argument errors are word for word dgram's", async (t) => {
   for (const call of calls) {
     const expected = thrown(() => call(theirs))
     const error = thrown(() => call(ours)) as Errno
-    t.equal(error.message, expected.message)
+    t.strictSame(shape(error), shape(expected), expected.message)
     t.equal(error.name, expected.name)
     t.equal(error.code, (expected as Errno).code)
     t.equal(error.constructor, expected.constructor)
+    t.equal(error.stack?.split('\n    at ')[0], expected.stack?.split('\n    at ')[0])
     t.match(inspect(error), /^\w+ \[ERR_\w+\]: /)
+  }
+  for (const value of values.filter((one) => one !== null)) {
+    const [own, other] = [createSocket as typeof dgram.createSocket, dgram.createSocket].map((create) =>
+      thrown(() => create({ type: 'udp4', signal: value as never })),
+    )
+    t.strictSame(shape(own!), shape(other!), other!.message)
   }
   t.match(
     thrown(() => createSocket('x' as never)),
@@ -252,6 +275,7 @@ t.test("an abort is Node's AbortError", async (t) => {
     t.match(ours, { name: 'AbortError', code: 'ABORT_ERR', message: theirs.message })
     t.equal(String(ours), String(theirs))
     t.equal(ours.cause, theirs.cause)
+    t.equal(ours.stack?.split('\n')[0], theirs.stack?.split('\n')[0])
     t.strictSame(Object.keys(ours), Object.keys(theirs))
     t.equal(Object.getOwnPropertyDescriptor(ours, 'cause')?.enumerable, false)
   }
@@ -261,34 +285,57 @@ t.test('no value makes an error fail', async (t) => {
   const fail = (): never => {
     throw new Error('a trap')
   }
+  const traps = new Proxy({}, { get: () => fail })
   const revoked = Proxy.revocable({}, {})
   revoked.revoke()
+  const revokedFunction = Proxy.revocable(fail, {})
+  revokedFunction.revoke()
+  const cycle: Record<string, unknown> = {}
+  cycle['self'] = cycle
   const strange: Record<string, unknown> = {
-    'a proxy whose traps all throw': new Proxy({}, new Proxy({}, { get: () => fail })),
+    'a proxy whose traps all throw': new Proxy({}, traps),
+    'a function proxy whose traps all throw': new Proxy(fail, traps),
     'a revoked proxy': revoked.proxy,
+    'a revoked function proxy': revokedFunction.proxy,
     'a throwing toString': { toString: fail, valueOf: fail, [Symbol.toPrimitive]: fail, toJSON: fail },
     'a throwing inspect': { [inspect.custom]: fail },
     'a throwing constructor': Object.defineProperty({}, 'constructor', { get: fail }),
+    'a throwing tag': Object.defineProperty(Object.create(null), Symbol.toStringTag, { get: fail }),
+    'a primitive constructor': { constructor: 5 },
     'a symbol for a name': { constructor: { name: Symbol('n') } },
+    'an object for a name': { constructor: { name: { toString: fail } } },
+    'a function with a throwing name': Object.defineProperty(() => 0, 'name', { get: fail }),
+    'a function with a symbol for a name': Object.defineProperty(() => 0, 'name', { value: Symbol('n') }),
     'an instance of a very long name': { constructor: { name: 'x'.repeat(1e6) } },
     'a long symbol': Symbol('x'.repeat(1e6)),
     'a long bigint': 10n ** 20_000n,
+    'a long string': '\u{1F600}'.repeat(1e5),
     'no prototype': Object.create(null),
+    'a cycle': cycle,
+    'a module': Object.freeze(Object.assign(Object.create(null), { [Symbol.toStringTag]: 'Module' })),
+    'document.all-like': Object.create({ constructor: undefined }),
   }
   const socket = createSocket('udp4')
   t.teardown(() => socket.close())
   for (const [what, value] of Object.entries(strange)) {
     for (const call of [
       () => toPosix(value as never),
-      () => toWinsock(value as never),
+      () => toWinsock((typeof value === 'string' ? 5 : value) as never),
+      // Of a revoked one JavaScript itself says what is wrong.
       () => {
-        socket.send({ data: value as never, address: '127.0.0.1', port: 9 })
+        socket.send({ data: (what.startsWith('a revoked') ? 5 : value) as never, address: '127.0.0.1', port: 9 })
       },
       () => new Socket({ type: 'udp4', recvBufferSize: value as never }),
+      () => new Socket({ type: 'udp4', unsupported: value as never }),
+      () => {
+        socket.send({ data: Buffer.from('x'), address: '127.0.0.1', port: value as never })
+      },
     ]) {
-      const error = thrown(call)
-      t.ok(error instanceof TypeError, what)
+      const error = thrown(call) as Errno
+      t.match(error.code, /^ERR_(INVALID_ARG_(TYPE|VALUE)|SOCKET_BAD_PORT)$/, what)
+      t.match(error.message, /Received \S/, what)
       t.ok(error.message.length < 400, `${what}: ${error.message.length} characters`)
+      t.match(error.stack, error.message, what)
     }
   }
 })
