@@ -2,7 +2,7 @@
 // UndefinedBehaviorSanitizer, and makes a million calls at random there (test/fuzz/); sends, receives, opens and closes until
 // a leak would show; and measures what received messages hold.
 //
-//     node scripts/memory-check.mjs [test…]
+//     node scripts/memory-check.mjs [NAME…]     as of test-files.mjs
 //
 // The addon is built for it into .cache/asan/package, a copy of this package, so that build/ stays as it is. Linux with
 // g++ and its libasan. Ends with a line that says passed or failed.
@@ -14,6 +14,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { nodeHeaders } from './node-headers.mjs'
+import { testFiles } from './test-files.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const home = path.join(root, '.cache', 'asan')
@@ -21,6 +22,11 @@ const copy = path.join(home, 'package')
 const logs = path.join(home, 'reports')
 const wanted = process.argv.slice(2)
 const names = wanted.length > 0 ? wanted : ['addon', 'bad-input', 'conformance', 'waiting', 'borrowed']
+const files = names.flatMap((name) => {
+  const found = testFiles(name)
+  if (found.length === 0) throw new Error(`there is no test ${name}`)
+  return found
+})
 const LIMIT = 300_000
 
 function compileAddon() {
@@ -107,13 +113,8 @@ function reports() {
 const problems = []
 await copyPackage()
 compileAddon()
-for (const name of names) {
-  const file = path.join(copy, 'test', `${name}.test.js`)
-  if (!existsSync(file)) {
-    console.log(`${name}: there is no such test`)
-    continue
-  }
-  const { code, output } = await run(file)
+for (const name of files) {
+  const { code, output } = await run(path.join(copy, 'test', `${name}.js`))
   const count = (pattern) => output.match(pattern)?.length ?? 0
   console.log(`${name}: exit ${code}, ${count(/^ *ok /gm)} ok, ${count(/^ *not ok /gm)} not ok`)
   if (code !== 0)

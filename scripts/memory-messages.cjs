@@ -1,6 +1,6 @@
 // What received messages cost: a million that nobody keeps must leave nothing behind, and those that a program keeps
 // hold no more alive than promised. Run with --expose-gc, by memory-check.mjs; with `--kept COUNT` only the second, for
-// so many kept messages of each size (test/memory.test.ts).
+// so many kept messages of each size (test/native/memory.test.ts).
 
 const { setImmediate: turn } = require('node:timers/promises')
 const { createSocket } = require('sendmsg')

@@ -4,22 +4,15 @@
 //
 // The binaries are those in prebuilds/ (npm run prebuild). The reports are .cache/prebuilds/reports/*.tap.
 import { spawn } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { RUNTIMES } from './prebuild/runtimes.mjs'
 import { TARGETS } from './prebuild/targets.mjs'
 import { countResults, describe } from './tap-counts.mjs'
+import { joinReports } from './tap-join.mjs'
+import { testFiles, tests } from './test-files.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const work = path.join(root, '.cache', 'prebuilds')
@@ -34,19 +27,18 @@ async function stage({ name, target, command }, file) {
   mkdirSync(home, { recursive: true })
   cpSync(path.join(root, 'prebuilds', file), path.join(home, 'prebuilds', file))
   for (const part of ['dist', 'package.json']) cpSync(path.join(root, part), path.join(home, part), { recursive: true })
-  for (const part of ['helpers', 'witness']) {
-    cpSync(path.join(root, 'test', part), path.join(home, 'test', part), { recursive: true })
-  }
-  cpSync(path.join(root, 'test', 'witness'), path.join(home, 'witness'), { recursive: true })
-  cpSync(path.join(root, 'test', 'prebuilds', 'runtime.cjs'), path.join(home, 'test', 'runtime.cjs'))
+  cpSync(path.join(tests, 'witness'), path.join(home, 'test', 'witness'), { recursive: true })
+  cpSync(path.join(tests, 'package', 'prebuilds', 'runtime.cjs'), path.join(home, 'test', 'runtime.cjs'))
   // What the tests start by process.execPath must be started the same way.
   const again = path.join(home, 'node')
   const words = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`)
   writeFileSync(again, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`)
   chmodSync(again, 0o755)
   await build({
-    entryPoints: [path.join(root, 'test', 'conformance.test.ts')],
-    outfile: path.join(home, 'test', 'conformance.cjs'),
+    entryPoints: testFiles('conformance').map((name) => path.join(tests, `${name}.ts`)),
+    outbase: tests,
+    outdir: path.join(home, 'test'),
+    outExtension: { '.js': '.cjs' },
     bundle: true,
     define: { 'process.execPath': JSON.stringify(again) },
     packages: 'external',
@@ -59,16 +51,26 @@ async function stage({ name, target, command }, file) {
   return home
 }
 
-async function runSuite(home, command, [suite, ...args], environment, report) {
-  const child = spawn(command[0], [...command.slice(1), path.join('test', `${suite}.cjs`), ...args], {
+/** Runs one file of the tests, and gives what it reported. */
+async function runFile(home, command, [name, ...args], environment) {
+  const child = spawn(command[0], [...command.slice(1), path.join('test', `${name}.cjs`), ...args], {
     cwd: home,
     env: { ...process.env, PREBUILDS_ONLY: '1', TAP_TIMEOUT: String(LONGEST / 1000), ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: LONGEST,
   })
-  child.stdout.pipe(createWriteStream(report))
-  const [status] = await once(child, 'close')
-  return status
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (part) => (text += part))
+  const [code, signal] = await once(child, 'close')
+  return { name, text, status: code ?? signal }
+}
+
+/** Runs a suite: `conformance`, or `runtime` with its parts. */
+async function runSuite(home, command, suite, environment) {
+  if (suite !== 'conformance') return [await runFile(home, command, suite.split(' '), environment)]
+  const parts = []
+  for (const name of testFiles(suite)) parts.push(await runFile(home, command, [name], environment))
+  return parts
 }
 
 /** Prints what came of it, and gives whether all went well. */
@@ -86,11 +88,13 @@ async function runIn(runtime) {
   let right = true
   for (const suite of runtime.suites) {
     const report = path.join(reports, `${runtime.name}, ${suite}.tap`)
-    const status = await runSuite(home, command, suite.split(' '), runtime.environment, report)
-    const counts = await countResults(readFileSync(report, 'utf8'))
+    const parts = await runSuite(home, command, suite, runtime.environment)
+    const text = joinReports(parts)
+    writeFileSync(report, text)
+    const counts = await countResults(text)
     console.log(`${suite}\n${describe(counts)}`)
-    if (status !== 0) console.log(`exit status ${status}`)
-    right &&= status === 0 && counts.failed === 0 && counts.passed > 0
+    for (const { name, status } of parts) if (status !== 0) console.log(`${name}: exit status ${status}`)
+    right &&= parts.every(({ status }) => status === 0) && counts.failed === 0 && counts.passed > 0
   }
   return right
 }

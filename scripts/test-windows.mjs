@@ -9,12 +9,14 @@
 //
 // On Debian: apt-get install --no-install-recommends wine wine64 g++-mingw-w64-x86-64-posix gcc libc6-dev dnsutils
 
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { buildWindows } from './build-windows.mjs'
 import { countResults, describe } from './tap-counts.mjs'
+import { joinReports } from './tap-join.mjs'
+import { testFiles, tests } from './test-files.mjs'
 import { buildContract } from './windows/contract.mjs'
 import { checkResponder } from './windows/responder.mjs'
 import { buildHook } from './windows/tools.mjs'
@@ -36,22 +38,23 @@ const NARROW = { title: 'on a narrow loopback', narrow: true, env: { SENDMSG_NAR
 /** What runs in every version of Node; the others, which ask little of Node, run in the first. */
 const everywhere = ['conformance', 'windows', 'responder']
 
-/** The test files that run, and how. `responder` is no test file: dig asks it. */
+/** The suites: where their tests are in test/, and how they run. `responder` is no test: dig asks it. */
 const suites = {
-  conformance: [WITH],
-  'bad-input': [WITH],
-  errors: [WITH],
-  'internal/errors': [WITH],
-  addon: [WITH],
-  windows: [WITH, WITHOUT],
-  'windows-receiving': [WITH],
-  'windows-overlapped': [WITH],
-  'windows-trains': [WITH],
-  'windows-ecn': [ECN],
-  'windows-contract': [WITH, WITHOUT],
-  'windows-narrow': [NARROW],
-  responder: [WITH, WITHOUT],
+  conformance: { tests: 'conformance', ways: [WITH] },
+  'bad-input': { tests: 'bad-input', ways: [WITH] },
+  errors: { tests: 'errors', ways: [WITH] },
+  'internal/errors': { tests: 'internal/errors', ways: [WITH] },
+  addon: { tests: 'native/addon', ways: [WITH] },
+  windows: { tests: 'windows/sending', ways: [WITH, WITHOUT] },
+  'windows-receiving': { tests: 'windows/receiving', ways: [WITH] },
+  'windows-overlapped': { tests: 'windows/overlapped', ways: [WITH] },
+  'windows-trains': { tests: 'windows/segmented', ways: [WITH] },
+  'windows-ecn': { tests: 'windows/ecn', ways: [ECN] },
+  'windows-contract': { tests: 'windows/contract', ways: [WITH, WITHOUT] },
+  'windows-narrow': { tests: 'windows/narrow', ways: [NARROW] },
+  responder: { ways: [WITH, WITHOUT] },
 }
+const filesOf = (name) => (name === 'responder' ? ['windows/responder'] : testFiles(suites[name].tests))
 
 /** The package as it would be installed on Windows, and the tests beside it, which import it by its name. */
 async function stage(names, addon) {
@@ -64,10 +67,8 @@ async function stage(names, addon) {
   cpSync(path.join(root, 'dist'), path.join(home, 'dist'), { recursive: true })
   cpSync(path.join(root, 'package.json'), path.join(home, 'package.json'))
   await build({
-    entryPoints: names.map((name) =>
-      path.join(root, 'test', name === 'responder' ? 'windows/responder.ts' : `${name}.test.ts`),
-    ),
-    outbase: path.join(root, 'test'),
+    entryPoints: names.flatMap(filesOf).map((file) => path.join(tests, `${file}.ts`)),
+    outbase: tests,
     outdir: path.join(home, 'test'),
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -92,14 +93,24 @@ async function runOne({ name, version, how, cpu }, { wine, hook, preload, contra
   if (how.hooked) Object.assign(env, { SENDMSG_HOOK: windowsPath(hook), LD_PRELOAD: preload })
   const program = (file) => [
     ...(how.hooked ? ['--require', windowsPath(hook)] : []),
-    windowsPath(path.join(home, 'test', file)),
+    windowsPath(path.join(home, 'test', `${file}.cjs`)),
   ]
   const options = { env, cpu, narrow: how.narrow }
   const node = fetchNode(version)
-  const status =
-    name === 'responder'
-      ? await checkResponder(wine, node, program('windows/responder.cjs'), `${base}.txt`, report, options)
-      : await wine.run(node, program(`${name}.test.cjs`), report, options)
+  const files = filesOf(name)
+  let status = 0
+  if (name === 'responder') {
+    status = await checkResponder(wine, node, program(files[0]), `${base}.txt`, report, options)
+  } else {
+    const parts = []
+    for (const file of files) {
+      const output = `${base}, ${path.basename(file)}.txt`
+      const ended = await wine.run(node, program(file), output, options)
+      parts.push({ name: file, text: readFileSync(output, 'utf8'), status: ended })
+      if (ended !== 0) status = ended
+    }
+    writeFileSync(report, joinReports(parts))
+  }
   const counts = await countResults(readFileSync(report, 'utf8'))
   console.log(`\n== ${name}, Node ${version} for Windows, ${how.title}`)
   console.log(describe(counts))
@@ -132,7 +143,9 @@ async function main() {
     const jobs = nodes.map((version, index) =>
       names
         .filter((name) => index === 0 || everywhere.includes(name))
-        .flatMap((name) => suites[name].map((how) => ({ name, version, how, cpu: allowed[index % allowed.length] }))),
+        .flatMap((name) =>
+          suites[name].ways.map((how) => ({ name, version, how, cpu: allowed[index % allowed.length] })),
+        ),
     )
     // The versions side by side, each on a CPU of its own.
     await Promise.all(jobs.map((own) => runAll(own.filter(({ how }) => !how.narrow))))

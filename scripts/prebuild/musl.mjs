@@ -55,7 +55,7 @@ export function underMusl(arch, node) {
     execFileSync(compiler, ['cc', '-target', zig, '-shared', '-fPIC', '-O2', source, '-o', path.join(home, output)], {
       env,
     })
-  const shim = path.join(root, 'test', 'prebuilds', 'musl_shim.c')
+  const shim = path.join(root, 'test', 'package', 'prebuilds', 'musl_shim.c')
   shared(shim, 'shim.so')
   // The C++ library names glibc's loader among what it needs; musl's would load that, and fail.
   const nothing = path.join(home, 'nothing.c')

@@ -6,7 +6,7 @@ import { fetchPackage } from '../npm-package.mjs'
 import { underMusl } from './musl.mjs'
 import { cache, root } from './toolchain.mjs'
 
-/** test/conformance.test.ts, with all of its witnesses. */
+/** test/conformance/, with all of its witnesses. */
 const CONFORMANCE = ['conformance']
 
 const NODE = {
@@ -50,7 +50,7 @@ function fetched(one, member) {
 const onPath = (command) =>
   process.env.PATH.split(path.delimiter).some((directory) => existsSync(path.join(directory, command)))
 
-/** For test/conformance.test.ts. */
+/** For test/conformance/. */
 const EMULATED = { SENDMSG_QEMU: '1' }
 
 /** Another processor's, with Debian's cross libraries. */

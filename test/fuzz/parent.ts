@@ -35,7 +35,7 @@ export interface Result {
 
 /** Bound sockets that the child can take over. */
 const ADOPTABLE = 12
-const LENDER = 'test/differential/with_descriptors.py'
+const LENDER = 'test/witness/with_descriptors.py'
 const PATIENCE = 30_000
 
 const allowed = (): number[] => {

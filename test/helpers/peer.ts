@@ -7,7 +7,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
-const script = path.join(__dirname, '..', 'witness', 'peer.py')
+const script = path.resolve('test/witness/peer.py')
 
 interface Known {
   /** The system's numbers for raw control messages. */

@@ -1,4 +1,4 @@
-// A process of its own whose system calls can be made to fail, from one step to the next (test/linux/steps.cjs).
+// A process of its own whose system calls can be made to fail, from one step to the next (step-runner.cjs).
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import os from 'node:os'
@@ -20,7 +20,7 @@ export class Steps {
 
   /** `wrapper`: a command that runs the process. */
   constructor(test: Test, wrapper: readonly string[] = []) {
-    const argv = [...wrapper, process.execPath, path.join(__dirname, '..', 'linux', 'steps.cjs')]
+    const argv = [...wrapper, process.execPath, path.join(__dirname, 'step-runner.cjs')]
     this.child = spawn(argv[0]!, argv.slice(1), { env: { ...process.env, NODE_OPTIONS: '' } })
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()

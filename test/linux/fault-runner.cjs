@@ -126,7 +126,7 @@ const steps = {
     return { ...(await perform('prepare')), lent: lent[0] }
   },
   async run({ allocations = '' }) {
-    process.env.FAIL_ALLOCATIONS = allocations // test/linux/allocations.c
+    process.env.FAIL_ALLOCATIONS = allocations // test/helpers/allocations.c
     const run = await perform('run')
     process.env.FAIL_ALLOCATIONS = ''
     return { ...run, failedAllocations: Number(process.env.FAILED_ALLOCATIONS ?? 0) }

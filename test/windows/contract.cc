@@ -1,6 +1,6 @@
-// The backend's contract (backend.h, syscalls.h, provider.h) for a test to call:
-// windows-contract.test.ts. It asks of WSASendMsg what the library's own interface never does.
-// Linked with the addon's objects, and never shipped.
+// The backend's contract (backend.h, syscalls.h, provider.h) for a test to call: contract.test.ts.
+// It asks of WSASendMsg what the library's own interface never does. Linked with the addon's
+// objects, and never shipped.
 #include <napi.h>
 
 #include <cstring>
