@@ -20,6 +20,7 @@
         'src/batch.cc',
         'src/earlier_errors.cc',
         'src/endpoint.cc',
+        'src/export_layout.cc',
         'src/find_handle.cc',
         'src/instance.cc',
         'src/membership.cc',

@@ -24,7 +24,6 @@ function freshAddon(): Any {
   return addon
 }
 
-const SEGMENT_BIT = 1 << 5
 type SendSlotMember =
   | 'slotSize'
   | 'fields'
@@ -41,13 +40,13 @@ type SendSlotMember =
   | 'hopLimit'
   | 'interfaceIndex'
   | 'source'
-const sizesOf = ({ layout }: Any): number[] => [
-  layout.slotCount * layout.send.slotSize,
-  layout.sendControlArena,
-  layout.slotCount * layout.receive.slotSize,
-  layout.slotCount * layout.receiveStride,
-  layout.slotCount * layout.recordStride,
-  layout.report.slotSize,
+const sizesOf = ({ layout: { sizes, send, receive, report } }: Any): number[] => [
+  sizes.slotCount * send.slotSize,
+  sizes.sendControlArena,
+  sizes.slotCount * receive.slotSize,
+  sizes.slotCount * sizes.receiveStride,
+  sizes.slotCount * sizes.recordStride,
+  report.slotSize,
 ]
 const memoryOf = (addon: Any): ArrayBuffer[] => sizesOf(addon).map((size) => new ArrayBuffer(size))
 const nothing = (): void => undefined
@@ -259,7 +258,7 @@ t.test('memory that was taken away', async (t) => {
         t.throws(() => receiver.receive(1, 9, 0, 0, chunk, 0, chunk, 0), where)
         t.throws(() => receiver.pack(0, 1, chunk, 0, chunk, 0), where)
         t.throws(() => receiver.localAddress(), where)
-        t.throws(() => receiver.getOption(0), where)
+        t.throws(() => receiver.getOption(addon.layout.enums.option.receiveBuffer), where)
       }
       sender.close()
       receiver.close()
@@ -381,6 +380,8 @@ t.test('slots of random bytes', async (t) => {
   const chunk = new Uint8Array(70_000)
   const { fields, bufferCount, progress, segmentSize, controlOffset, controlLength, destinationFamily } = send
   const { destination, destinationScope, hopLimit, interfaceIndex, source } = send
+  const { field } = layout.enums as { field: Record<'segmentSize' | 'trafficClass' | 'hopLimit' | 'sendTime', number> }
+  const tameFields = field.segmentSize | field.trafficClass | field.hopLimit
   const outcomes = { taken: 0, failed: 0, refused: 0 }
   for (let round = 0; round < 3000; round++) {
     const count = 1 + (random() % (round % 7 === 0 ? 64 : 3))
@@ -398,7 +399,7 @@ t.test('slots of random bytes', async (t) => {
       if (random() % 8 !== 0) view.setUint32(slot + bufferCount, random() % 4, true)
       if (random() % 8 !== 0) view.setUint32(slot + progress, random() % 4 === 0 ? random() % 900 : 0, true)
       if (random() % 4 !== 0) view.setUint32(slot + segmentSize, random() % 700, true)
-      if (random() % 2 !== 0) view.setUint32(slot + fields, random() & (SEGMENT_BIT | 0b1001100), true)
+      if (random() % 2 !== 0) view.setUint32(slot + fields, random() & (tameFields | field.sendTime), true)
       if (random() % 8 !== 0) view.setUint32(slot + controlOffset, (random() % 512) * 8, true)
       if (random() % 8 !== 0) view.setUint32(slot + controlLength, random() % 3 === 0 ? (random() % 64) * 8 : 0, true)
       if (tame) {
@@ -407,7 +408,7 @@ t.test('slots of random bytes', async (t) => {
         view.setUint32(slot + bufferCount, own, true)
         view.setUint32(slot + progress, 0, true)
         view.setUint32(slot + segmentSize, 1 + (random() % 700), true)
-        view.setUint32(slot + fields, random() & (SEGMENT_BIT | 0b1100), true)
+        view.setUint32(slot + fields, random() & tameFields, true)
         view.setUint32(slot + controlLength, 0, true)
         slots[slot + hopLimit]! |= 1
       }
@@ -424,7 +425,7 @@ t.test('slots of random bytes', async (t) => {
       const taken: number = endpoint.send(count, views.length === 1 && round % 2 === 0 ? views[0] : views)
       if (taken < 0 || taken > count) t.fail('impossible', { taken, count })
       const status = report.getInt32(layout.report.status, true)
-      if (taken < count && status === 0 && report.getInt32(layout.report.wait, true) === 0) {
+      if (taken < count && status === 0 && report.getInt32(layout.report.wait, true) === layout.enums.wait.none) {
         t.fail('a message was not taken, and there is no reason', { round, taken, count })
       }
       outcomes[taken > 0 ? 'taken' : 'failed']++
@@ -552,6 +553,7 @@ function kit(dispatch: (endpoint: Any, status: number) => void = nothing) {
 
 t.test('adopting a descriptor', async (t) => {
   const { addon, open, portOf } = kit()
+  const { readiness } = addon.layout.enums
   const refusesToBorrow = (descriptor: number): boolean => new addon.Endpoint().borrow(descriptor) < 0
   const endpoint = open(4, LOOPBACK)
   const other = open(4, LOOPBACK)
@@ -565,22 +567,22 @@ t.test('adopting a descriptor', async (t) => {
   }
   closeSync(file)
   t.not(portOf(endpoint), port)
-  t.equal(endpoint.watch(1), 0)
+  t.equal(endpoint.watch(readiness.readable), 0)
 
   const taken: number = other.descriptor()
   t.throws(() => endpoint.endAdoption(1), { code: 'ERR_INVALID_STATE' }, 'nothing to decide on')
-  const [broadcast, pathMtu] = [5, 9]
-  const former = other.getOption(pathMtu)
+  const { broadcast, dontFragment } = addon.layout.enums.option
+  const former = other.getOption(dontFragment)
   t.equal(endpoint.adopt(taken), 0)
   t.throws(() => endpoint.adopt(taken), { code: 'ERR_INVALID_STATE' })
   t.throws(() => endpoint.adopt(1), { code: 'ERR_INVALID_STATE' })
   t.equal(endpoint.descriptor(), taken)
   t.equal(endpoint.setOption(broadcast, 1), 0)
-  t.equal(endpoint.setOption(pathMtu, 1), 0)
+  t.equal(endpoint.setOption(dontFragment, 1), 0)
   t.equal(other.getOption(broadcast), 1)
   t.equal(endpoint.endAdoption(0), 0)
   t.equal(other.getOption(broadcast), 0, 'put back')
-  t.equal(other.getOption(pathMtu), former, 'put back')
+  t.equal(other.getOption(dontFragment), former, 'put back')
   t.equal(endpoint.descriptor(), before)
   t.not(portOf(endpoint), port)
 
@@ -591,7 +593,7 @@ t.test('adopting a descriptor', async (t) => {
   t.equal(endpoint.descriptor(), taken)
   t.equal(portOf(endpoint), port)
   t.ok(refusesToBorrow(before), 'what it had is closed')
-  t.equal(endpoint.watch(1), 0)
+  t.equal(endpoint.watch(readiness.readable), 0)
   t.equal(endpoint.watch(0), 0)
   t.equal(endpoint.close(), 0)
   t.ok(refusesToBorrow(taken), 'it was its own')
@@ -634,12 +636,13 @@ const mixesUp = wine && "Wine hands Windows' ip_mreq_source to Unix as it is"
 t.test('groups', async (t) => {
   const { addon, open, portOf, sendTo, receiveAll, close } = kit()
   t.teardown(close)
+  const { option } = addon.layout.enums
   const group = bytes(239, 255, 17, 3)
   const ssm = bytes(232, 17, 3, 5)
   const word = new Uint8Array(3)
   for (const family of [4, 6]) {
     const receiver = open(family)
-    if (family === 6) t.equal(receiver.setOption(4, 0), 0, 'dual-stack')
+    if (family === 6) t.equal(receiver.setOption(option.ipv6Only, 0), 0, 'dual-stack')
     t.equal(receiver.bind(family, ANY, 0, 0), 0)
     const port = portOf(receiver)
     const sender = open(4, LOOPBACK)
@@ -668,12 +671,12 @@ t.test('groups', async (t) => {
     t.ok(receiver.setMembership(1, 4, LOOPBACK, ANY, 0) < 0, 'no group')
     t.ok(receiver.setMembership(1, 4, group, bytes(192, 0, 2, 1), 0) < 0, 'no interface')
     t.ok(sender.setMulticastInterface(4, bytes(192, 0, 2, 1), 0) < 0)
-    for (const [option, value] of [
-      [13, 7],
-      [14, 0],
+    for (const [number, value] of [
+      [option.multicastHopLimit, 7],
+      [option.multicastLoopback, 0],
     ]) {
-      t.equal(receiver.setOption(option, value), 0)
-      t.equal(receiver.getOption(option), value)
+      t.equal(receiver.setOption(number, value), 0)
+      t.equal(receiver.getOption(number), value)
     }
   }
 
@@ -722,7 +725,7 @@ type ErrorSlotMember =
 
 interface TransmitError {
   status: number
-  origin: number
+  origin: string | undefined
   type: number
   code: number
   info: number
@@ -733,6 +736,7 @@ interface TransmitError {
 
 function readErrors({ layout }: Any, endpoint: Any, room = 64): TransmitError[] {
   const at = layout.error as Record<ErrorSlotMember, number>
+  const { errorOrigin } = layout.enums
   const { slotSize } = at
   // Neither aligned nor at the start of its memory.
   const slots = new Uint8Array(3 + room * slotSize).subarray(3)
@@ -746,7 +750,7 @@ function readErrors({ layout }: Any, endpoint: Any, room = 64): TransmitError[] 
     return {
       status: view.getInt32(at.status, true),
       info: view.getUint32(at.info, true),
-      origin: slot[at.origin]!,
+      origin: Object.keys(errorOrigin).find((name) => errorOrigin[name] === slot[at.origin]),
       type: slot[at.type]!,
       code: slot[at.code]!,
       to: [slot[at.family]!, slot.slice(at.address, at.address + 16), view.getUint16(at.port, true)],
@@ -775,26 +779,26 @@ t.test('what receiveErrors() refuses', async (t) => {
 })
 
 const ECONNREFUSED = 111
-const RECEIVE_ERRORS = 16
 
 t.test('ICMP errors', { skip: process.platform !== 'linux' && 'only Linux has an error queue' }, async (t) => {
   for (const { title, type, family, loopback, icmp } of [
-    { title: 'IPv4', type: 4, family: 4, loopback: LOOPBACK, icmp: { origin: 2, type: 3, code: 3 } },
-    { title: 'IPv6', type: 6, family: 6, loopback: LOOPBACK6, icmp: { origin: 3, type: 1, code: 4 } },
-    { title: 'dual-stack', type: 6, family: 4, loopback: LOOPBACK, icmp: { origin: 2, type: 3, code: 3 } },
+    { title: 'IPv4', type: 4, family: 4, loopback: LOOPBACK, icmp: { origin: 'icmp', type: 3, code: 3 } },
+    { title: 'IPv6', type: 6, family: 6, loopback: LOOPBACK6, icmp: { origin: 'icmp6', type: 1, code: 4 } },
+    { title: 'dual-stack', type: 6, family: 4, loopback: LOOPBACK, icmp: { origin: 'icmp', type: 3, code: 3 } },
   ]) {
     await t.test(title, async (t) => {
       const { addon, open, portOf, sendTo, receiveAll, status, close } = kit()
+      const { option } = addon.layout.enums
       t.teardown(close)
       const gone = open(family, loopback)
       const nobody = portOf(gone)
       const peer = open(family, loopback)
       const somebody = portOf(peer)
       const sender = open(type)
-      if (type === 6) sender.setOption(4, 0)
+      if (type === 6) sender.setOption(option.ipv6Only, 0)
       gone.close()
-      t.equal(sender.setOption(RECEIVE_ERRORS, 1), 0)
-      t.equal(sender.getOption(RECEIVE_ERRORS), 1)
+      t.equal(sender.setOption(option.receiveErrors, 1), 0)
+      t.equal(sender.getOption(option.receiveErrors), 1)
       t.same(readErrors(addon, sender), [])
 
       t.equal(sendTo(sender, family, loopback, nobody, Buffer.from('to nobody')), 1)
@@ -820,17 +824,17 @@ t.test('ICMP errors', { skip: process.platform !== 'linux' && 'only Linux has an
       t.equal(sendTo(sender, family, loopback, nobody, Buffer.alloc(2000)), 1)
       t.equal(readErrors(addon, sender, 1)[0]?.data.length, 64, 'the start of a long one')
 
-      const mtu = sender.getOption(15)
+      const mtu = sender.getOption(option.pathMtu)
       t.same([mtu, status()], [0, -107], 'no path MTU while it is not connected')
       sender.connect(family, loopback, nobody, 0)
-      t.ok(sender.getOption(15) >= 65_535)
+      t.ok(sender.getOption(option.pathMtu) >= 65_535)
       t.equal(status(), 0)
       const sendConnected = (data: Uint8Array): number => sendTo(sender, 0, ANY, 0, data)
       t.equal(sendConnected(Buffer.from('x')), 1)
       t.equal(sendConnected(Buffer.from('x')), 1, 'nor does a connected one')
       t.equal(readErrors(addon, sender).length, 2)
 
-      t.equal(sender.setOption(RECEIVE_ERRORS, 0), 0)
+      t.equal(sender.setOption(option.receiveErrors, 0), 0)
       t.equal(sendConnected(Buffer.from('x')), 1)
       t.equal(sendConnected(Buffer.from('x')), 0)
       t.equal(status(), -ECONNREFUSED, 'as it is without')
@@ -847,16 +851,17 @@ t.test(
       const error = status < 0
       told.push(error)
       while (error && readErrors(addon, endpoint, 2).length > 0);
-      endpoint.watch(error && told.length < 9 ? 1 : 0)
+      endpoint.watch(error && told.length < 9 ? addon.layout.enums.readiness.readable : 0)
     })
+    const { option, readiness } = addon.layout.enums
     t.teardown(close)
     const gone = open(4, LOOPBACK)
     const nobody = portOf(gone)
     gone.close()
     const sender = open(4, LOOPBACK)
-    t.equal(sender.setOption(RECEIVE_ERRORS, 1), 0)
+    t.equal(sender.setOption(option.receiveErrors, 1), 0)
     const hear = async (): Promise<boolean[]> => {
-      t.equal(sender.watch(1), 0)
+      t.equal(sender.watch(readiness.readable), 0)
       for (let turn = 0; turn < 500 && told.length === 0; turn++) await setTimeout(10)
       await setTimeout(50)
       return told.splice(0)
@@ -865,7 +870,7 @@ t.test(
     t.same(await hear(), [true])
 
     // What is received and the errors share their room: with none left an error is pending, and nothing is in the queue.
-    t.equal(sender.setOption(0, 1), 0)
+    t.equal(sender.setOption(option.receiveBuffer, 1), 0)
     t.equal(sendTo(sender, 4, LOOPBACK, portOf(sender), Buffer.alloc(500), 50), 50)
     t.equal(sendTo(sender, 4, LOOPBACK, nobody, Buffer.alloc(500)), 1)
     t.same(await hear(), [true, false], 'an error, and what is to be received')
