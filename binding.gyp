@@ -25,6 +25,7 @@
         'src/endpoint_receive.cc',
         'src/endpoint_send.cc',
         'src/endpoint_watch.cc',
+        'src/export_layout.cc',
         'src/find_handle.cc',
         'src/instance.cc',
         'src/membership.cc',

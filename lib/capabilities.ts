@@ -1,5 +1,6 @@
 import { receiveFields, sendFields } from './message/fields'
-import { binding, Field, SendFlag, type FieldMasks } from './native/addon'
+import { binding, type FieldMasks } from './native/addon'
+import { Field, SendFlag } from './native/constants'
 import { fieldSupport, type FieldSupport } from './probe'
 import type { Capabilities, FamilySupport, Support } from './types'
 

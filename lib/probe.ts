@@ -1,7 +1,8 @@
-import { binding, Field, Option, report, type Endpoint, type FieldMasks } from './native/addon'
+import { binding, report, type Endpoint, type FieldMasks } from './native/addon'
 import { bytesOf, parseAddress } from './native/address'
 import { fromNative } from './errors/socket-error'
-import { receiveSlots, Present, sharedSlots } from './native/slots'
+import { Field, Option, Present, SendClock } from './native/constants'
+import { receiveSlots, sharedSlots } from './native/slots'
 
 /**
  * What this kernel does with the fields: what its tables say, less what a try over loopback disproved. What could not be
@@ -243,7 +244,7 @@ function shows(bit: number): boolean | undefined {
 function askSender(pair: Pair): void {
   const { name, sender } = pair
   if (sendTime === undefined && (send[name] & Field.sendTime) !== 0) {
-    const status = sender.setOption(Option.sendTime, 1)
+    const status = sender.setOption(Option.sendTime, SendClock.monotonic)
     if (status === 0 || isMissing(status)) sendTime = status === 0
   }
   if ((send[name] & Field.segmentSize) === 0) return

@@ -11,7 +11,8 @@ import type {
   ReceiveRoom,
   WaitOptions,
 } from './types'
-import { checkManyRoom, checkObject, checkRoom, NO_OPTIONS } from './util/validate'
+import { checkManyRoom, checkRoom } from './receive/room'
+import { checkObject, NO_OPTIONS } from './util/validate'
 
 /** What can send: a socket of ours, a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
 export type SendingSocket = Socket | DgramSocket | number

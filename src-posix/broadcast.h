@@ -2,7 +2,7 @@
 #ifndef SENDMSG_SRC_POSIX_BROADCAST_H_
 #define SENDMSG_SRC_POSIX_BROADCAST_H_
 
-#include "slot.h"
+#include "layout.h"
 
 namespace datagram {
 

@@ -17,13 +17,28 @@ namespace {
 
 constexpr size_t kControlRoom = 512;
 
+ErrorOrigin OriginOf(uint8_t origin) {
+  switch (origin) {
+    case SO_EE_ORIGIN_LOCAL:
+      return kOriginLocal;
+    case SO_EE_ORIGIN_ICMP:
+      return kOriginIcmp;
+    case SO_EE_ORIGIN_ICMP6:
+      return kOriginIcmp6;
+    case SO_EE_ORIGIN_TXTIME:
+      return kOriginSendTime;
+    default:
+      return kNoOrigin;  // a timestamp
+  }
+}
+
 void Describe(const uint8_t* payload, size_t length, ErrorSlot& slot) {
   sock_extended_err error;
   std::memcpy(&error, payload, sizeof error);
   slot.status = -static_cast<int32_t>(error.ee_errno);
   slot.info = error.ee_info;
   slot.data = error.ee_data;
-  slot.origin = error.ee_origin;
+  slot.origin = OriginOf(error.ee_origin);
   slot.type = error.ee_type;
   slot.code = error.ee_code;
   // SO_EE_OFFENDER, as far as it is there.

@@ -2,7 +2,7 @@
 #define SENDMSG_SRC_POSIX_ERROR_QUEUE_H_
 
 #include "platform.h"
-#include "slot.h"
+#include "layout.h"
 
 namespace datagram {
 

@@ -6,62 +6,15 @@
 
 #include "backend.h"
 #include "endpoint.h"
+#include "export_layout.h"
 #include "find_handle.h"
 #include "instance.h"
 
 namespace datagram {
 namespace {
 
-// Names stand in the tables themselves: a pointer to each would take a relocation.
-constexpr size_t kNameSize = 24;
-
-template <typename Slot>
-struct Member {
-  char name[kNameSize];
-  uint32_t offset;
-};
-
-#define SENDMSG_SEND_OFFSET(type, name, array, meaning) {#name, offsetof(SendSlot, name)},
-#define SENDMSG_RECEIVE_OFFSET(type, name, array, meaning) {#name, offsetof(ReceiveSlot, name)},
-#define SENDMSG_ERROR_OFFSET(type, name, array, meaning) {#name, offsetof(ErrorSlot, name)},
-#define SENDMSG_REPORT_OFFSET(type, name, array, meaning) {#name, offsetof(Report, name)},
-const Member<SendSlot> kSendMembers[] = {SENDMSG_SEND_SLOT(SENDMSG_SEND_OFFSET)};
-const Member<ReceiveSlot> kReceiveMembers[] = {SENDMSG_RECEIVE_SLOT(SENDMSG_RECEIVE_OFFSET)};
-const Member<ErrorSlot> kErrorMembers[] = {SENDMSG_ERROR_SLOT(SENDMSG_ERROR_OFFSET)};
-const Member<Report> kReportMembers[] = {SENDMSG_REPORT(SENDMSG_REPORT_OFFSET)};
-
-struct NamedNumber {
-  char name[kNameSize];
-  uint32_t value;
-};
-const NamedNumber kNumbers[] = {
-    {"slotCount", kSlotCount},
-    {"sendControlArena", kSendControlArena},
-    {"receiveStride", kReceiveStride},
-    {"recordStride", kRecordStride},
-    {"receiveControlRoom", kReceiveControlRoom},
-    {"maxBuffers", kMaxBuffers},
-    {"mostSpareChunks", kMostSpareChunks},
-    {"smallMessage", kSmallMessage},
-    {"smallChunk", kSmallChunk},
-    {"largeChunk", kLargeChunk},
-    {"recordHeader", sizeof(ControlRecord)},
-    {"readable", UV_READABLE},
-    {"writable", UV_WRITABLE},
-    {"errors", UV_DISCONNECT},
-    {"later", Endpoint::kLater},
-};
-
 void Set(Napi::Object object, const char* name, size_t number) {
   object.Set(name, static_cast<double>(number));
-}
-
-template <typename Slot, size_t N>
-Napi::Object LayoutOf(Napi::Env env, const Member<Slot> (&members)[N]) {
-  Napi::Object layout = Napi::Object::New(env);
-  for (const Member<Slot>& member : members) Set(layout, member.name, member.offset);
-  Set(layout, "slotSize", sizeof(Slot));
-  return layout;
 }
 
 // The fields that the tables' rows carry, by family.
@@ -188,13 +141,7 @@ Napi::Value IndexToId(const Napi::CallbackInfo& info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Environment::Create(env);
   napi_create_reference(env, Endpoint::Define(env), 1, &Environment::Of(env)->endpoint_class);
-  Napi::Object layout = Napi::Object::New(env);
-  layout.Set("send", LayoutOf(env, kSendMembers));
-  layout.Set("receive", LayoutOf(env, kReceiveMembers));
-  layout.Set("error", LayoutOf(env, kErrorMembers));
-  layout.Set("report", LayoutOf(env, kReportMembers));
-  for (const NamedNumber& number : kNumbers) Set(layout, number.name, number.value);
-  exports.Set("layout", layout);
+  exports.Set("layout", ExportLayout(env));
   exports.Set("kernel", DescribeKernel(env));
   exports.Set("create", Napi::Function::New<Create>(env, "create"));
   exports.Set("interfaceIndex", Napi::Function::New<NameToIndex>(env, "interfaceIndex"));

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "backend.h"
-#include "slot.h"
+#include "layout.h"
 
 namespace datagram {
 

@@ -14,8 +14,8 @@
 #include <memory>
 
 #include "control.h"
+#include "layout.h"
 #include "platform.h"
-#include "slot.h"
 
 namespace datagram {
 
@@ -77,31 +77,6 @@ struct SendOutcome {
   Status status = 0;   // why the next one was not taken; 0: all were, or there is no room
   Wait wait = kDontWait;
 };
-
-// Options that lib/ can read and set by name; the numbers are the backend's own affair.
-enum class Option : uint32_t {
-  kReceiveBuffer,
-  kSendBuffer,
-  kReuseAddress,
-  kReusePort,
-  kIPv6Only,
-  kBroadcast,
-  kHopLimit,
-  kTrafficClassIPv4,
-  kTrafficClassIPv6,
-  kDontFragment,
-  kSendTime,
-  kCoalesce,
-  kSegment,
-  kMulticastHopLimit,
-  kMulticastLoopback,
-  kPathMtu,        // of a connected socket, to read
-  kReceiveErrors,  // for Kernel::receive_error
-  kCount,
-};
-
-// Values of Option::kSendTime.
-enum SendClock : int { kNoClock = 0, kMonotonicClock = 1, kTaiClock = 2 };
 
 // Scratch memory of one environment's calls, and what they learnt of this kernel.
 class Scratch;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "slot.h"
+#include "layout.h"
 
 namespace datagram {
 

@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "layout.h"
 #include "platform.h"
-#include "slot.h"
 
 namespace datagram {
 
@@ -210,7 +210,10 @@ inline bool DecodeControl(const Kernel& kernel, uint8_t* buffer, size_t length, 
       break;
     }
     if (!fits || records == nullptr || RecordSpace(size) > capacity - used) return;
-    const ControlRecord record = {level, type, static_cast<uint32_t>(size), 0};
+    ControlRecord record = {};
+    record.level = level;
+    record.type = type;
+    record.length = static_cast<uint32_t>(size);
     std::memcpy(records + used, &record, sizeof record);
     std::memcpy(records + used + sizeof record, payload, size);
     used += RecordSpace(size);

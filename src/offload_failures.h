@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "slot.h"
+#include "layout.h"
 
 namespace datagram {
 

@@ -1,6 +1,7 @@
 import { SocketAddress, type BlockList } from 'node:net'
 import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from '../native/address'
-import { binding, Field, LITTLE_ENDIAN, SendFlag } from '../native/addon'
+import { binding, LITTLE_ENDIAN } from '../native/addon'
+import { Field, SendFlag } from '../native/constants'
 import { isBlocked } from './block-list'
 import { encodeControl } from '../native/control'
 import {

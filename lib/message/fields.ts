@@ -1,4 +1,4 @@
-import { Field } from '../native/addon'
+import { Field } from '../native/constants'
 import type { ReceiveInfoName, SendField } from '../types'
 
 /** The bits of the fields of a message. */

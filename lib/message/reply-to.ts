@@ -1,4 +1,5 @@
-import { binding, Field } from '../native/addon'
+import { binding } from '../native/addon'
+import { Field } from '../native/constants'
 import { invalidArgValue } from '../errors/socket-error'
 import type { MessageInfo, OutgoingMessage } from '../types'
 import { checkObject, checkString } from '../util/validate'

@@ -70,7 +70,7 @@ export interface Endpoint {
     spares?: readonly Uint8Array[],
   ): number
   /**
-   * What became of datagrams that were sent, where Option.receiveErrors is on: as many errors as `slots` (of layout.error)
+   * What became of datagrams that were sent, where Option.receiveErrors is on: as many errors as `slots` (error slots)
    * has room for, at most slotCount, each with the start of its datagram in an equal part of `data`. Returns how many; 0:
    * there are no more.
    */
@@ -91,35 +91,10 @@ export interface Endpoint {
   segmentation(): number
 }
 
-type Layout = Readonly<Record<string, number>>
-
 /** What the addon exports, once in a thread. */
 interface Addon {
-  readonly layout: {
-    readonly send: Layout
-    readonly receive: Layout
-    readonly error: Layout
-    readonly report: Layout
-    readonly slotCount: number
-    readonly sendControlArena: number
-    readonly receiveStride: number
-    readonly recordStride: number
-    readonly receiveControlRoom: number
-    readonly maxBuffers: number
-    readonly mostSpareChunks: number
-    /** Below this a message goes to the small chunk. */
-    readonly smallMessage: number
-    /** Sizes of the chunks that messages are packed into. */
-    readonly smallChunk: number
-    readonly largeChunk: number
-    /** Bytes in front of a control message's payload. */
-    readonly recordHeader: number
-    /** What watch() takes. */
-    readonly readable: number
-    readonly writable: number
-    readonly errors: number
-    readonly later: number
-  }
+  /** Offsets, sizes and values: numberOf() reads them. */
+  readonly layout: unknown
   readonly kernel: {
     readonly send: FieldMasks
     readonly emulated: FieldMasks
@@ -176,14 +151,47 @@ const addon = loadAddon() as Addon
 /** The slots are in the machine's own order. */
 export const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-const { layout } = addon
+/**
+ * A number of the boundary, by its name in a part of the layout (src/export_layout.cc): an offset in a slot, a size, the
+ * value of an enum.
+ * @throws for a name that this addon does not have
+ */
+export function numberOf(part: string, name: string): number {
+  let found = addon.layout
+  for (const step of [...part.split('.'), name]) found = (found as Record<string, unknown> | undefined)?.[step]
+  if (typeof found === 'number') return found
+  throw new Error(`sendmsg: the addon and the JavaScript are of different versions (no field ${part}.${name})`)
+}
 
-/** The memory that both sides share; src/slot.h says how it is laid out. */
-export const sendSlotMemory = new ArrayBuffer(layout.slotCount * offsetOf(layout.send, 'slotSize'))
+/** As numberOf(), for several names. */
+export function numbersOf<const Name extends string>(
+  part: string,
+  names: readonly Name[],
+): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name) => [name, numberOf(part, name)])) as Record<Name, number>
+}
+
+const layout = numbersOf('sizes', [
+  'slotCount',
+  'sendControlArena',
+  'receiveStride',
+  'recordStride',
+  'recordAlignment',
+  'receiveControlRoom',
+  'maxBuffers',
+  'maxDatagram',
+  'mostSpareChunks',
+  'smallMessage', // below this a message goes to the small chunk
+  'smallChunk',
+  'largeChunk',
+])
+
+/** The memory that both sides share; src/layout.h says how it is laid out. */
+export const sendSlotMemory = new ArrayBuffer(layout.slotCount * numberOf('send', 'slotSize'))
 export const sendRecordMemory = new ArrayBuffer(layout.sendControlArena)
-export const receiveSlotMemory = new ArrayBuffer(layout.slotCount * offsetOf(layout.receive, 'slotSize'))
+export const receiveSlotMemory = new ArrayBuffer(layout.slotCount * numberOf('receive', 'slotSize'))
 export const receiveRecordMemory = new ArrayBuffer(layout.slotCount * layout.recordStride)
-const reportMemory = new ArrayBuffer(offsetOf(layout.report, 'slotSize'))
+const reportMemory = new ArrayBuffer(numberOf('report', 'slotSize'))
 
 const instance = addon.create(
   sendSlotMemory,
@@ -203,23 +211,16 @@ function InstanceEndpoint(): Endpoint {
   return instance.createEndpoint()
 }
 
-export const binding = { ...addon, ...instance, Endpoint: InstanceEndpoint as unknown as new () => Endpoint }
-
-/** An offset of the layout; a name that the addon does not know means that the two sides do not belong together. */
-export function offsetOf(part: Layout, name: string): number {
-  const offset = part[name]
-  if (offset === undefined) throw new Error(`The addon and the library do not belong together: no ${name}`)
-  return offset
-}
+export const binding = { ...addon, ...instance, layout, Endpoint: InstanceEndpoint as unknown as new () => Endpoint }
 
 const reportWords = new Int32Array(reportMemory)
-const statusIndex = offsetOf(layout.report, 'status') >> 2
-const waitIndex = offsetOf(layout.report, 'wait') >> 2
-const packedIndex = offsetOf(layout.report, 'packed') >> 2
-const smallUsedIndex = offsetOf(layout.report, 'smallUsed') >> 2
-const largeUsedIndex = offsetOf(layout.report, 'largeUsed') >> 2
-const largeChunkIndex = offsetOf(layout.report, 'largeChunk') >> 2
-const earlierErrorsIndex = offsetOf(layout.report, 'earlierErrors') >> 2
+const statusIndex = numberOf('report', 'status') >> 2
+const waitIndex = numberOf('report', 'wait') >> 2
+const packedIndex = numberOf('report', 'packed') >> 2
+const smallUsedIndex = numberOf('report', 'smallUsed') >> 2
+const largeUsedIndex = numberOf('report', 'largeUsed') >> 2
+const largeChunkIndex = numberOf('report', 'largeChunk') >> 2
+const earlierErrorsIndex = numberOf('report', 'earlierErrors') >> 2
 
 /** What a call tells beside its return value. */
 export const report = {
@@ -231,56 +232,3 @@ export const report = {
   largeChunk: (): number => reportWords[largeChunkIndex]!,
   earlierErrors: (): number => reportWords[earlierErrorsIndex]!,
 }
-
-/** src/slot.h: Field. */
-export const Field = {
-  source: 1 << 0,
-  interface: 1 << 1,
-  trafficClass: 1 << 2,
-  hopLimit: 1 << 3,
-  dontFragment: 1 << 4,
-  segmentSize: 1 << 5,
-  sendTime: 1 << 6,
-  control: 1 << 7,
-  destination: 1 << 8,
-  cast: 1 << 9,
-  timestamp: 1 << 10,
-} as const
-
-/** src/slot.h: SendFlag. */
-export const SendFlag = { dontRoute: 1, confirm: 2, partial: 4, oob: 8 } as const
-
-/** src/slot.h: Wait. */
-export const Wait = { none: 0, forRoom: 1, forBuffers: 2, forTurn: 3 } as const
-
-/** src/backend.h: Option. */
-export const Option = {
-  receiveBuffer: 0,
-  sendBuffer: 1,
-  reuseAddress: 2,
-  reusePort: 3,
-  ipv6Only: 4,
-  broadcast: 5,
-  hopLimit: 6,
-  trafficClassIPv4: 7,
-  trafficClassIPv6: 8,
-  dontFragment: 9,
-  sendTime: 10,
-  coalesce: 11,
-  segment: 12,
-  multicastHopLimit: 13,
-  multicastLoopback: 14,
-  pathMtu: 15,
-  receiveErrors: 16,
-} as const
-
-/** src/backend.h: SendClock. */
-export const SendClock = { monotonic: 1, tai: 2 } as const
-
-/** What watch() takes. With `errors` alone only errors come, as with each of the others. */
-export const Readiness = {
-  readable: layout.readable,
-  writable: layout.writable,
-  errors: layout.errors,
-  later: layout.later,
-} as const

@@ -1,13 +1,18 @@
-import { LITTLE_ENDIAN, binding, receiveRecordMemory, sendRecordMemory } from './addon'
+import { LITTLE_ENDIAN, binding, numberOf, receiveRecordMemory, sendRecordMemory } from './addon'
 import { invalidArgType, outOfRange } from '../errors/socket-error'
 import type { ControlMessage } from '../types'
 import { byteLengthOf, checkInteger, checkView } from '../util/validate'
 
-// src/slot.h: ControlRecord. Level, type, length, reserved, then the payload, padded to 8 bytes.
-const HEADER = binding.layout.recordHeader
-const recordSpace = (length: number): number => HEADER + ((length + 7) & ~7)
+// A record is a ControlRecord of src/layout.h, then the payload, padded.
+const HEADER = numberOf('record', 'slotSize')
+const LEVEL = numberOf('record', 'level')
+const TYPE = numberOf('record', 'type')
+const LENGTH = numberOf('record', 'length')
 
-export const MAX_RECORDS = binding.layout.sendControlArena
+const { recordAlignment, sendControlArena: MAX_RECORDS } = binding.layout
+const recordSpace = (length: number): number => HEADER + ((length + recordAlignment - 1) & -recordAlignment)
+
+export { MAX_RECORDS }
 
 /** The records that the addon reads. */
 export const sharedRecords = new Uint8Array(sendRecordMemory)
@@ -53,9 +58,9 @@ function encodeOne(message: unknown, name: string): Uint8Array {
   }
   const record = new Uint8Array(recordSpace(length))
   const view = new DataView(record.buffer)
-  view.setInt32(0, level, LITTLE_ENDIAN)
-  view.setInt32(4, type, LITTLE_ENDIAN)
-  view.setUint32(8, length, LITTLE_ENDIAN)
+  view.setInt32(LEVEL, level, LITTLE_ENDIAN)
+  view.setInt32(TYPE, type, LITTLE_ENDIAN)
+  view.setUint32(LENGTH, length, LITTLE_ENDIAN)
   record.set(data, HEADER)
   return record
 }
@@ -65,10 +70,10 @@ export function decodeControl(offset: number, length: number): ControlMessage[] 
   const messages: ControlMessage[] = []
   const end = offset + length
   for (let at = offset; at < end;) {
-    const size = received.getUint32(at + 8, LITTLE_ENDIAN)
+    const size = received.getUint32(at + LENGTH, LITTLE_ENDIAN)
     messages.push({
-      level: received.getInt32(at, LITTLE_ENDIAN),
-      type: received.getInt32(at + 4, LITTLE_ENDIAN),
+      level: received.getInt32(at + LEVEL, LITTLE_ENDIAN),
+      type: received.getInt32(at + TYPE, LITTLE_ENDIAN),
       data: Buffer.from(receivedBytes.subarray(at + HEADER, at + HEADER + size)),
     })
     at += recordSpace(size)

@@ -1,33 +1,33 @@
-import { LITTLE_ENDIAN, binding, offsetOf, receiveSlotMemory, sendSlotMemory } from './addon'
+import { LITTLE_ENDIAN, numberOf, receiveSlotMemory, sendSlotMemory } from './addon'
 import { formatIPv4, formatIPv6, type ParsedAddress } from './address'
+import { DontFragment } from './constants'
 
-const send = binding.layout.send
-const receive = binding.layout.receive
+export const SEND_SLOT_SIZE = numberOf('send', 'slotSize')
+const RECEIVE_SLOT_SIZE = numberOf('receive', 'slotSize')
 
-export const SEND_SLOT_SIZE = offsetOf(send, 'slotSize')
-const RECEIVE_SLOT_SIZE = offsetOf(receive, 'slotSize')
+const SEND_TIME = numberOf('send', 'sendTime')
+const FIELDS = numberOf('send', 'fields') >> 2
+const DESTINATION_SCOPE = numberOf('send', 'destinationScope') >> 2
+const INTERFACE_INDEX = numberOf('send', 'interfaceIndex') >> 2
+const BUFFER_COUNT = numberOf('send', 'bufferCount') >> 2
+const PROGRESS = numberOf('send', 'progress') >> 2
+const SENT = numberOf('send', 'sent') >> 2
+const CONTROL_OFFSET = numberOf('send', 'controlOffset') >> 2
+const CONTROL_LENGTH = numberOf('send', 'controlLength') >> 2
+const SEGMENT_SIZE = numberOf('send', 'segmentSize') >> 2
+const DESTINATION_PORT = numberOf('send', 'destinationPort') >> 1
+const DESTINATION_FAMILY = numberOf('send', 'destinationFamily')
+const CONTROL_FAMILY = numberOf('send', 'controlFamily')
+const HOP_LIMIT = numberOf('send', 'hopLimit')
+const TRAFFIC_CLASS = numberOf('send', 'trafficClass')
+const TRAFFIC_CLASS_MASK = numberOf('send', 'trafficClassMask')
+const DONT_FRAGMENT = numberOf('send', 'dontFragment')
+const FLAGS = numberOf('send', 'flags')
+const WITHOUT_OFFLOAD = numberOf('send', 'withoutOffload')
+const DESTINATION = numberOf('send', 'destination') >> 2
+const SOURCE = numberOf('send', 'source') >> 2
 
-const SEND_TIME = offsetOf(send, 'sendTime')
-const FIELDS = offsetOf(send, 'fields') >> 2
-const DESTINATION_SCOPE = offsetOf(send, 'destinationScope') >> 2
-const INTERFACE_INDEX = offsetOf(send, 'interfaceIndex') >> 2
-const BUFFER_COUNT = offsetOf(send, 'bufferCount') >> 2
-const PROGRESS = offsetOf(send, 'progress') >> 2
-const SENT = offsetOf(send, 'sent') >> 2
-const CONTROL_OFFSET = offsetOf(send, 'controlOffset') >> 2
-const CONTROL_LENGTH = offsetOf(send, 'controlLength') >> 2
-const SEGMENT_SIZE = offsetOf(send, 'segmentSize') >> 2
-const DESTINATION_PORT = offsetOf(send, 'destinationPort') >> 1
-const DESTINATION_FAMILY = offsetOf(send, 'destinationFamily')
-const CONTROL_FAMILY = offsetOf(send, 'controlFamily')
-const HOP_LIMIT = offsetOf(send, 'hopLimit')
-const TRAFFIC_CLASS = offsetOf(send, 'trafficClass')
-const TRAFFIC_CLASS_MASK = offsetOf(send, 'trafficClassMask')
-const DONT_FRAGMENT = offsetOf(send, 'dontFragment')
-const FLAGS = offsetOf(send, 'flags')
-const WITHOUT_OFFLOAD = offsetOf(send, 'withoutOffload')
-const DESTINATION = offsetOf(send, 'destination') >> 2
-const SOURCE = offsetOf(send, 'source') >> 2
+const { mayFragment, neverFragment } = DontFragment
 
 /** Send slots in one piece of memory: the shared one, or one that a message waits in. */
 export class SendSlots {
@@ -103,7 +103,7 @@ export class SendSlots {
   }
 
   setDontFragment(index: number, value: boolean): void {
-    this.bytes[index * SEND_SLOT_SIZE + DONT_FRAGMENT] = value ? 2 : 1
+    this.bytes[index * SEND_SLOT_SIZE + DONT_FRAGMENT] = value ? neverFragment : mayFragment
   }
 
   setSegmentSize(index: number, value: number): void {
@@ -170,24 +170,24 @@ export function setWholeRest(slot: Uint8Array): void {
 /** The slots that the addon reads. */
 export const sharedSlots = new SendSlots(sendSlotMemory)
 
-const TIMESTAMP = offsetOf(receive, 'timestamp') >> 3
-const ADDRESS_SCOPE = offsetOf(receive, 'addressScope') >> 2
-const RECEIVE_INTERFACE = offsetOf(receive, 'interfaceIndex') >> 2
-const SIZE = offsetOf(receive, 'size') >> 2
-const OFFSET = offsetOf(receive, 'offset') >> 2
-const RECEIVE_CONTROL_OFFSET = offsetOf(receive, 'controlOffset') >> 2
-const RECEIVE_CONTROL_LENGTH = offsetOf(receive, 'controlLength') >> 2
-const RECEIVE_SEGMENT_SIZE = offsetOf(receive, 'segmentSize') >> 2
-const PORT = offsetOf(receive, 'port') >> 1
-const FAMILY = offsetOf(receive, 'family')
-const DESTINATION_FAMILY_TOLD = offsetOf(receive, 'destinationFamily')
-const CAST = offsetOf(receive, 'cast')
-const RECEIVE_TRAFFIC_CLASS = offsetOf(receive, 'trafficClass')
-const RECEIVE_HOP_LIMIT = offsetOf(receive, 'hopLimit')
-const PRESENT = offsetOf(receive, 'present')
-const CHUNK = offsetOf(receive, 'chunk')
-const ADDRESS = offsetOf(receive, 'address') >> 2
-const DESTINATION_TOLD = offsetOf(receive, 'destination') >> 2
+const TIMESTAMP = numberOf('receive', 'timestamp') >> 3
+const ADDRESS_SCOPE = numberOf('receive', 'addressScope') >> 2
+const RECEIVE_INTERFACE = numberOf('receive', 'interfaceIndex') >> 2
+const SIZE = numberOf('receive', 'size') >> 2
+const OFFSET = numberOf('receive', 'offset') >> 2
+const RECEIVE_CONTROL_OFFSET = numberOf('receive', 'controlOffset') >> 2
+const RECEIVE_CONTROL_LENGTH = numberOf('receive', 'controlLength') >> 2
+const RECEIVE_SEGMENT_SIZE = numberOf('receive', 'segmentSize') >> 2
+const PORT = numberOf('receive', 'port') >> 1
+const FAMILY = numberOf('receive', 'family')
+const DESTINATION_FAMILY_TOLD = numberOf('receive', 'destinationFamily')
+const CAST = numberOf('receive', 'cast')
+const RECEIVE_TRAFFIC_CLASS = numberOf('receive', 'trafficClass')
+const RECEIVE_HOP_LIMIT = numberOf('receive', 'hopLimit')
+const PRESENT = numberOf('receive', 'present')
+const CHUNK = numberOf('receive', 'chunk')
+const ADDRESS = numberOf('receive', 'address') >> 2
+const DESTINATION_TOLD = numberOf('receive', 'destination') >> 2
 
 const bytes = new Uint8Array(receiveSlotMemory)
 const halves = new Uint16Array(receiveSlotMemory)
@@ -202,17 +202,6 @@ function textAt(family: number, index: number, offset: number, scope: number): s
   if (family === 4) return formatIPv4(words[word]!)
   return formatIPv6(words[word]!, words[word + 1]!, words[word + 2]!, words[word + 3]!, scope)
 }
-
-/** src/slot.h: Present. */
-export const Present = {
-  interface: 1,
-  trafficClass: 2,
-  hopLimit: 4,
-  timestamp: 8,
-  truncated: 16,
-  controlTruncated: 32,
-  ecn: 64,
-} as const
 
 /** The slots that the addon writes. */
 export const receiveSlots = {

@@ -1,11 +1,9 @@
 import { formatIPv4, formatIPv6 } from '../native/address'
-import { LITTLE_ENDIAN, binding, offsetOf, type Endpoint } from '../native/addon'
+import { LITTLE_ENDIAN, numbersOf, type Endpoint } from '../native/addon'
+import { originNames } from '../native/constants'
 import { fromNative, SocketError, type SocketErrorOptions } from '../errors/socket-error'
 import { allocateShared } from '../native/shared-memory'
 import type { ReceivedData } from '../types'
-
-/** SO_EE_ORIGIN_ of linux/errqueue.h. */
-const ORIGINS = [undefined, 'local', 'icmp', 'icmp6', undefined, undefined, 'txtime'] as const
 
 /**
  * Who found out about the error of a datagram: our own kernel, somebody who sent an ICMP message, or the queue that was to
@@ -61,29 +59,45 @@ Object.defineProperty(DatagramError.prototype, 'name', {
   enumerable: false,
 })
 
-const layout = binding.layout.error
-const SLOT_SIZE = offsetOf(layout, 'slotSize')
+const at = numbersOf('error', [
+  'slotSize',
+  'status',
+  'info',
+  'data',
+  'addressScope',
+  'offenderScope',
+  'size',
+  'offset',
+  'port',
+  'family',
+  'offenderFamily',
+  'origin',
+  'type',
+  'code',
+  'address',
+  'offender',
+])
 /** Errors read in one call. */
 const COUNT = 8
 /** Of each datagram; ICMPv6 brings back no more than 1,232 bytes with their headers (RFC 4443, 2.4). */
 const DATA_SIZE = 1280
-const slots = Buffer.alloc(COUNT * SLOT_SIZE)
+const slots = Buffer.alloc(COUNT * at.slotSize)
 const words = new DataView(slots.buffer, slots.byteOffset)
 
-function textAt(family: number, at: number, scope: number): string | undefined {
-  const word = (index: number): number => words.getUint32(at + index * 4, LITTLE_ENDIAN)
+function textAt(family: number, start: number, scope: number): string | undefined {
+  const word = (index: number): number => words.getUint32(start + index * 4, LITTLE_ENDIAN)
   if (family === 4) return formatIPv4(word(0))
   return family === 6 ? formatIPv6(word(0), word(1), word(2), word(3), scope) : undefined
 }
 
 function decode(slot: number, data: ReceivedData): DatagramError | undefined {
-  const base = slot * SLOT_SIZE
-  const byte = (name: string): number => slots[base + offsetOf(layout, name)]!
-  const word = (name: string): number => words.getUint32(base + offsetOf(layout, name), LITTLE_ENDIAN)
-  const origin = ORIGINS[byte('origin')]
+  const base = slot * at.slotSize
+  const byte = (offset: number): number => slots[base + offset]!
+  const word = (offset: number): number => words.getUint32(base + offset, LITTLE_ENDIAN)
+  const origin = originNames[byte(at.origin)]
   if (origin === undefined) return undefined // a timestamp, not an error
-  const named = fromNative(words.getInt32(base + offsetOf(layout, 'status'), LITTLE_ENDIAN), 'sendmsg')
-  const start = word('offset')
+  const named = fromNative(words.getInt32(base + at.status, LITTLE_ENDIAN), 'sendmsg')
+  const start = word(at.offset)
   const icmp = origin === 'icmp' || origin === 'icmp6'
   return new DatagramError(
     {
@@ -91,18 +105,18 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
       syscall: named.syscall,
       nativeCode: named.nativeCode,
       nativeName: named.nativeName,
-      address: textAt(byte('family'), base + offsetOf(layout, 'address'), word('addressScope')),
-      port: words.getUint16(base + offsetOf(layout, 'port'), LITTLE_ENDIAN),
+      address: textAt(byte(at.family), base + at.address, word(at.addressScope)),
+      port: words.getUint16(base + at.port, LITTLE_ENDIAN),
     },
     {
       origin,
-      icmpType: icmp ? byte('type') : undefined,
-      icmpCode: icmp ? byte('code') : undefined,
-      mtu: named.code === 'EMSGSIZE' ? word('info') : undefined,
-      offender: textAt(byte('offenderFamily'), base + offsetOf(layout, 'offender'), word('offenderScope')),
+      icmpType: icmp ? byte(at.type) : undefined,
+      icmpCode: icmp ? byte(at.code) : undefined,
+      mtu: named.code === 'EMSGSIZE' ? word(at.info) : undefined,
+      offender: textAt(byte(at.offenderFamily), base + at.offender, word(at.offenderScope)),
       // sock_txtime's errors: the upper half in ee_data, the lower in ee_info (net/sched/sch_etf.c).
-      sendTime: origin === 'txtime' ? (BigInt(word('data')) << 32n) | BigInt(word('info')) : undefined,
-      data: data.subarray(start, start + word('size')),
+      sendTime: origin === 'txtime' ? (BigInt(word(at.data)) << 32n) | BigInt(word(at.info)) : undefined,
+      data: data.subarray(start, start + word(at.size)),
     },
   )
 }

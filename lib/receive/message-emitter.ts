@@ -4,7 +4,7 @@ import { readErrors, type DatagramError } from './datagram-error'
 import type { Endpoint } from '../native/addon'
 import type { ReceiveQueue } from './queue'
 import { Batch, MESSAGES, type Form } from './receive'
-import { roomFor } from '../util/validate'
+import { roomFor } from './room'
 
 /** Messages that are given to listeners in one turn of the loop at most, so that one socket starves nobody. */
 const TURN_MESSAGES = 256

@@ -3,7 +3,7 @@ import { fromTransfer } from '../errors/socket-error'
 import type { SendContext } from '../message/encode'
 import { Batch, dropBlocked, MESSAGES, receiveInto, shorten, type Form, type ReceiveStyle } from './receive'
 import type { Message } from '../types'
-import type { Room } from '../util/validate'
+import type { Room } from './room'
 
 const { slotCount } = binding.layout
 

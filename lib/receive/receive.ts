@@ -1,20 +1,28 @@
 import type { BlockList } from 'node:net'
 import { binding, report, type Endpoint } from '../native/addon'
 import { isBlocked } from '../message/block-list'
+import { castNames, Present } from '../native/constants'
 import { decodeControl } from '../native/control'
 import { allocateShared } from '../native/shared-memory'
-import { Present, receiveSlots } from '../native/slots'
+import { receiveSlots } from '../native/slots'
 import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from '../types'
-import type { Room } from '../util/validate'
-
-/** Bytes of the longest train that a kernel makes of datagrams. */
-const LONGEST_TRAIN = 65535
+import type { Room } from './room'
 
 const { slotCount, mostSpareChunks, smallChunk: SMALL_CHUNK, largeChunk: LARGE_CHUNK } = binding.layout
+/** A train that a kernel makes of datagrams is no longer than a datagram can be. */
+const LONGEST_TRAIN = binding.layout.maxDatagram
 /** A message that a program keeps holds its whole chunk alive. */
 const SMALL_MESSAGE = binding.layout.smallMessage
 
-const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
+const {
+  interface: HAS_INTERFACE,
+  trafficClass: HAS_TRAFFIC_CLASS,
+  hopLimit: HAS_HOP_LIMIT,
+  timestamp: HAS_TIMESTAMP,
+  truncated: TRUNCATED,
+  controlTruncated: CONTROL_TRUNCATED,
+  ecn: HAS_ECN,
+} = Present
 
 /** What the kernel told of the message in one receive slot. */
 class ReceivedInfo implements MessageInfo {
@@ -38,24 +46,24 @@ class ReceivedInfo implements MessageInfo {
   constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
     const present = receiveSlots.present(slot)
     const octet = receiveSlots.trafficClass(slot)
-    const trafficClass = (present & Present.trafficClass) === 0 ? undefined : octet
+    const trafficClass = (present & HAS_TRAFFIC_CLASS) === 0 ? undefined : octet
     this.address = receiveSlots.address(slot)
     this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
     this.port = receiveSlots.port(slot)
     this.size = size
     this.destination = receiveSlots.destination(slot)
-    this.interface = (present & Present.interface) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
-    this.cast = CASTS[receiveSlots.cast(slot)]
+    this.interface = (present & HAS_INTERFACE) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
+    this.cast = castNames[receiveSlots.cast(slot)]
     this.trafficClass = trafficClass
     // Some kernels tell this half alone.
-    this.ecn = (present & (Present.trafficClass | Present.ecn)) === 0 ? undefined : octet & 0x03
+    this.ecn = (present & (HAS_TRAFFIC_CLASS | HAS_ECN)) === 0 ? undefined : octet & 0x03
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
-    this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(slot)
-    this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.timestamp(slot)
+    this.hopLimit = (present & HAS_HOP_LIMIT) === 0 ? undefined : receiveSlots.hopLimit(slot)
+    this.timestamp = (present & HAS_TIMESTAMP) === 0 ? undefined : receiveSlots.timestamp(slot)
     const segmentSize = receiveSlots.segmentSize(slot)
     this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
-    this.truncated = (present & Present.truncated) !== 0
-    this.controlTruncated = (present & Present.controlTruncated) !== 0
+    this.truncated = (present & TRUNCATED) !== 0
+    this.controlTruncated = (present & CONTROL_TRUNCATED) !== 0
     this.control = wantControl
       ? decodeControl(receiveSlots.controlOffset(slot), receiveSlots.controlLength(slot))
       : undefined

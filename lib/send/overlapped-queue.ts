@@ -1,4 +1,5 @@
-import { report, Wait } from '../native/addon'
+import { report } from '../native/addon'
+import { Wait } from '../native/constants'
 import { loadRecords } from './batch'
 import { SendQueue, withBytes } from './queue'
 import type { QueuedMessage, SendRequest } from './request'

@@ -1,4 +1,5 @@
-import { binding, report, Wait, type Endpoint } from '../native/addon'
+import { binding, report, type Endpoint } from '../native/addon'
+import { Wait } from '../native/constants'
 import { MAX_RECORDS } from '../native/control'
 import { checkViews, type SendContext } from '../message/encode'
 import { abortError, fromTransfer, outOfMemory, type ErrorPlace, type SocketError } from '../errors/socket-error'

@@ -1,4 +1,5 @@
-import { binding, Field, Option, report, SendClock, type Endpoint } from '../native/addon'
+import { binding, report, type Endpoint } from '../native/addon'
+import { Field, Option, SendClock } from '../native/constants'
 import { receiveFields } from '../message/fields'
 import { fromEither, fromNative, invalidArgValue, invalidFdType, notSupported } from '../errors/socket-error'
 import { fdType } from './fd-type'

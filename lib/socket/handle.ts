@@ -1,4 +1,5 @@
-import { Readiness, binding, type Endpoint } from '../native/addon'
+import { binding, type Endpoint } from '../native/addon'
+import { Readiness } from '../native/constants'
 import { Deadline } from '../util/deadline'
 import {
   canceled,
@@ -16,7 +17,8 @@ import { ReceiveQueue } from '../receive/queue'
 import { SendQueue, type SendQueueListener } from '../send/queue'
 import { CallbackSend, PromisedSend, type SendResult } from '../send/requests'
 import type { Message, OutgoingMessage, WaitOptions } from '../types'
-import { readWaitOptions, type Room } from '../util/validate'
+import type { Room } from '../receive/room'
+import { readWaitOptions } from '../util/validate'
 
 const { completesSends } = binding.kernel
 

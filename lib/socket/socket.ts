@@ -2,7 +2,8 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { types } from 'node:util'
-import { binding, Option, report, type Endpoint } from '../native/addon'
+import { binding, report, type Endpoint } from '../native/addon'
+import { Option } from '../native/constants'
 import type { DatagramError } from '../receive/datagram-error'
 import { Delivery } from '../receive/message-emitter'
 import {
@@ -47,7 +48,8 @@ import type {
   SocketType,
   WaitOptions,
 } from '../types'
-import { checkBoolean, checkManyRoom, checkObject, checkRoom, checkString, NO_OPTIONS } from '../util/validate'
+import { checkManyRoom, checkRoom } from '../receive/room'
+import { checkBoolean, checkObject, checkString, NO_OPTIONS } from '../util/validate'
 
 /** Options of `bind`, as dgram has them. */
 export interface BindOptions {

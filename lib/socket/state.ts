@@ -1,6 +1,7 @@
 import type { AddressInfo, BlockList } from 'node:net'
 import type { ParsedAddress } from '../native/address'
-import { Option, report, type Endpoint } from '../native/addon'
+import { report, type Endpoint } from '../native/addon'
+import { Option } from '../native/constants'
 import type { SendContext } from '../message/encode'
 import { receiveSlots } from '../native/slots'
 

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { abortError, invalidArgType, invalidArgValue, invalidState, outOfRange } from '../errors/socket-error'
-import type { ReceiveManyRoom, ReceiveRoom, WaitOptions } from '../types'
+import type { WaitOptions } from '../types'
 
 /** Also of another realm. */
 export const isUint8Array = (value: unknown): value is Uint8Array => types.isUint8Array(value)
@@ -113,31 +113,4 @@ export function checkSignal(signal: unknown, name: string): asserts signal is Ab
   ) {
     throw invalidArgType(name, 'AbortSignal', signal)
   }
-}
-
-export interface Room {
-  readonly count: number
-  readonly length: number
-  readonly controlLength: number
-}
-
-const MAX_LENGTH = 65535
-const MAX_CONTROL_LENGTH = 1024
-const MAX_COUNT = 1024
-const DEFAULT_COUNT = 32
-
-/** For so many whole messages. */
-export const roomFor = (count: number): Room => ({ count, length: MAX_LENGTH, controlLength: MAX_CONTROL_LENGTH })
-
-export function checkRoom(options: ReceiveRoom, count: number): Room {
-  const { length = MAX_LENGTH, controlLength = MAX_CONTROL_LENGTH } = options
-  checkInteger(length, 'options.length', 0, MAX_LENGTH)
-  checkInteger(controlLength, 'options.controlLength', 0, MAX_CONTROL_LENGTH)
-  return { count, length, controlLength }
-}
-
-export function checkManyRoom(options: ReceiveManyRoom): Room {
-  const { count = DEFAULT_COUNT } = options
-  checkInteger(count, 'options.count', 1, MAX_COUNT)
-  return checkRoom(options, count)
 }

@@ -12,19 +12,20 @@ import t, { type Test } from 'tap'
 type Any = ReturnType<typeof JSON.parse>
 
 const addon: Any = load(path.dirname(require.resolve('sendmsg/package.json')))
-const { layout } = addon
+const { sizes, send, receive, report, enums } = addon.layout
+const { readable } = enums.readiness
 const nothing = (): void => undefined
 
 function createInstance(): Any {
-  const sizes = [
-    layout.slotCount * layout.send.slotSize,
-    layout.sendControlArena,
-    layout.slotCount * layout.receive.slotSize,
-    layout.slotCount * layout.receiveStride,
-    layout.slotCount * layout.recordStride,
-    layout.report.slotSize,
+  const memory = [
+    sizes.slotCount * send.slotSize,
+    sizes.sendControlArena,
+    sizes.slotCount * receive.slotSize,
+    sizes.slotCount * sizes.receiveStride,
+    sizes.slotCount * sizes.recordStride,
+    report.slotSize,
   ]
-  return addon.create(...sizes.map((size) => new ArrayBuffer(size)), nothing, nothing)
+  return addon.create(...memory.map((size) => new ArrayBuffer(size)), nothing, nothing)
 }
 
 const LOOPBACK = new Uint8Array(16)
@@ -41,14 +42,14 @@ function openEndpoint(test: Test, instance: Any = createInstance()): Any {
 t.test("libuv's errors come by name, the system's by number", async (t) => {
   const instance = createInstance()
   const endpoint = openEndpoint(t, instance)
-  t.equal(endpoint.watch(layout.readable), 0)
+  t.equal(endpoint.watch(readable), 0)
   const other = openEndpoint(t, instance)
   if (process.platform === 'linux') {
     t.equal(other.adopt(endpoint.descriptor()), 'EEXIST', 'somebody in this loop watches it')
   }
   t.type(other.adopt(-1), 'number')
   endpoint.close()
-  t.equal(endpoint.watch(layout.readable), 'EBADF')
+  t.equal(endpoint.watch(readable), 'EBADF')
 })
 
 t.test('two instances know nothing of each other', async (t) => {
@@ -70,7 +71,7 @@ t.test('a descriptor is the same socket as long as it is', async (t) => {
   t.equal(borrowed.borrow(owner.descriptor()), 0)
   t.equal(borrowed.unchanged(), true)
   const number: number = owner.descriptor()
-  t.equal(borrowed.watch(layout.readable), 0)
+  t.equal(borrowed.watch(readable), 0)
   t.equal(borrowed.unchanged(), true)
   owner.close()
   t.equal(borrowed.unchanged(), false, 'closed')

@@ -8,7 +8,8 @@ const root = path.dirname(require.resolve('sendmsg/package.json'))
 const file = (load.path ?? load.resolve)(root)
 const addon = require(file)
 // Messages of 1,900 bytes go to the large chunk there, and here a new small one is made for them without end.
-require.cache[file].exports = { ...addon, layout: { ...addon.layout, smallMessage: 2000 } }
+const { layout } = addon
+require.cache[file].exports = { ...addon, layout: { ...layout, sizes: { ...layout.sizes, smallMessage: 2000 } } }
 const { createSocket } = require('sendmsg')
 
 const receiver = createSocket({ type: 'udp4', pull: true, recvBufferSize: 1 << 20 }).bind(0, '127.0.0.1')

@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "backend.h"
+#include "export_layout.h"
 #include "provider.h"
 #include "syscalls.h"
 
@@ -310,6 +311,7 @@ Napi::Value Cleanup(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Contract());
+  exports.Set("layout", ExportLayout(env));
   exports.Set("Socket", Socket::Define(env));
   exports.Set("socket", Napi::Function::New<OpenNative>(env));
   exports.Set("closesocket", Napi::Function::New<CloseNative>(env));

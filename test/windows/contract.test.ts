@@ -12,9 +12,6 @@ import { elsewhere, hook, unhooked as noHook } from './hook'
 /** A status is 0 or more for success, and below that Winsock's error, negated. */
 type Status = number
 
-/** As Wait in src/slot.h. */
-const WAIT = { none: 0, forRoom: 1 }
-
 interface Destination {
   address?: Uint8Array
   port?: number
@@ -22,7 +19,7 @@ interface Destination {
 
 interface Message extends Destination {
   data: Uint8Array
-  /** Control messages as ControlRecord of src/slot.h. */
+  /** Control messages as ControlRecord of src/layout.h. */
   records?: Uint8Array
   /** SendFlag bits. */
   flags?: number
@@ -58,7 +55,17 @@ interface Socket {
   readonly calls: [bigint, bigint]
 }
 
+/** src/layout.h. */
+interface Layout {
+  readonly record: Record<'slotSize' | 'level' | 'type' | 'length', number>
+  readonly enums: {
+    readonly wait: Record<'none' | 'forRoom', number>
+    readonly sendFlag: Record<'dontRoute' | 'confirm' | 'partial' | 'oob', number>
+  }
+}
+
 interface Contract {
+  readonly layout: Layout
   Socket: new () => Socket
   socket(type: number, flags: number): number
   closesocket(descriptor: number): Status
@@ -73,6 +80,8 @@ interface Contract {
 const path = process.env['SENDMSG_CONTRACT']
 // eslint-disable-next-line @typescript-eslint/no-require-imports
 const contract = (path === undefined ? undefined : require(path)) as Contract
+const { record, enums } = (path === undefined ? { enums: {} } : contract.layout) as Layout
+const { wait: WAIT, sendFlag: FLAG } = enums
 const skip = elsewhere || (path === undefined && 'the test addon was not built')
 const unhooked = skip || noHook
 const wine = (does: string): string | false => skip || (hook === undefined && `not without the hook: ${does}`)
@@ -93,8 +102,6 @@ const SD_RECEIVE = 0
 const SD_SEND = 1
 const SD_BOTH = 2
 const MSG = { oob: 0x1, peek: 0x2, dontRoute: 0x4, waitAll: 0x8, partial: 0x8000, unknown: 0x10000 }
-/** SendFlag of src/slot.h. */
-const FLAG = { dontRoute: 1, confirm: 2, partial: 4, outOfBand: 8 }
 const IPPROTO_IP = 0
 const IP_PKTINFO = 19
 
@@ -147,14 +154,14 @@ function refuses(t: Test, socket: Socket, message: Message, error: number): void
   t.same(started, { status: -error, wait: WAIT.none }, 'StartSend()')
 }
 
-/** IP_PKTINFO with a source address: WSACMSGHDR on x64, and ControlRecord, which are alike but for the length. */
+/** IP_PKTINFO with a source address, in a WSACMSGHDR of x64 or in a ControlRecord. */
 function packetInfo(source: number[], header: 'wsacmsghdr' | 'record'): Buffer {
   const payload = Buffer.from([...source, 0, 0, 0, 0])
-  const head = Buffer.alloc(16)
+  const head = Buffer.alloc(header === 'record' ? record.slotSize : 16)
   if (header === 'record') {
-    head.writeInt32LE(IPPROTO_IP, 0)
-    head.writeInt32LE(IP_PKTINFO, 4)
-    head.writeUInt32LE(payload.length, 8)
+    head.writeInt32LE(IPPROTO_IP, record.level)
+    head.writeInt32LE(IP_PKTINFO, record.type)
+    head.writeUInt32LE(payload.length, record.length)
   } else {
     head.writeBigUInt64LE(BigInt(head.length + payload.length), 0)
     head.writeInt32LE(IPPROTO_IP, 8)
@@ -326,13 +333,13 @@ t.test('flags that are', { skip }, async (t) => {
   const socket = bound(t)
   t.equal(contract.nativeFlags(FLAG.dontRoute), MSG.dontRoute)
   t.equal(contract.nativeFlags(FLAG.partial), MSG.partial)
-  t.equal(contract.nativeFlags(FLAG.outOfBand), MSG.oob)
+  t.equal(contract.nativeFlags(FLAG.oob), MSG.oob)
   t.equal(contract.nativeFlags(255), MSG.dontRoute | MSG.partial | MSG.oob, 'and no other is ever handed over')
   for (const flags of [FLAG.dontRoute, FLAG.partial, FLAG.confirm]) {
     t.same(socket.send({ data: text('flags'), ...to, flags }), taken(5))
   }
   t.equal((await arrived()).length, 3)
-  refuses(t, socket, { data: text('flags'), ...to, flags: FLAG.outOfBand }, WSAEOPNOTSUPP)
+  refuses(t, socket, { data: text('flags'), ...to, flags: FLAG.oob }, WSAEOPNOTSUPP)
   t.same(await arrived(), [])
 })
 

@@ -134,7 +134,7 @@ t.test('memory that was taken away', async (t) => {
         t.throws(() => receiver.receive(1, 9, 0, 0, chunk, 0, chunk, 0), where)
         t.throws(() => receiver.pack(0, 1, chunk, 0, chunk, 0), where)
         t.throws(() => receiver.localAddress(), where)
-        t.throws(() => receiver.getOption(0), where)
+        t.throws(() => receiver.getOption(addon.layout.enums.option.receiveBuffer), where)
       }
       sender.close()
       receiver.close()

@@ -20,7 +20,7 @@ type ErrorSlotMember =
 
 interface TransmitError {
   status: number
-  origin: number
+  origin: string | undefined
   type: number
   code: number
   info: number
@@ -31,6 +31,7 @@ interface TransmitError {
 
 function readErrors({ layout }: Any, endpoint: Any, room = 64): TransmitError[] {
   const at = layout.error as Record<ErrorSlotMember, number>
+  const { errorOrigin } = layout.enums
   const { slotSize } = at
   // Neither aligned nor at the start of its memory.
   const slots = new Uint8Array(3 + room * slotSize).subarray(3)
@@ -44,7 +45,7 @@ function readErrors({ layout }: Any, endpoint: Any, room = 64): TransmitError[] 
     return {
       status: view.getInt32(at.status, true),
       info: view.getUint32(at.info, true),
-      origin: slot[at.origin]!,
+      origin: Object.keys(errorOrigin).find((name) => errorOrigin[name] === slot[at.origin]),
       type: slot[at.type]!,
       code: slot[at.code]!,
       to: [slot[at.family]!, slot.slice(at.address, at.address + 16), view.getUint16(at.port, true)],
@@ -73,26 +74,26 @@ t.test('what receiveErrors() refuses', async (t) => {
 })
 
 const ECONNREFUSED = 111
-const RECEIVE_ERRORS = 16
 
 t.test('ICMP errors', { skip: process.platform !== 'linux' && 'only Linux has an error queue' }, async (t) => {
   for (const { title, type, family, loopback, icmp } of [
-    { title: 'IPv4', type: 4, family: 4, loopback: LOOPBACK, icmp: { origin: 2, type: 3, code: 3 } },
-    { title: 'IPv6', type: 6, family: 6, loopback: LOOPBACK6, icmp: { origin: 3, type: 1, code: 4 } },
-    { title: 'dual-stack', type: 6, family: 4, loopback: LOOPBACK, icmp: { origin: 2, type: 3, code: 3 } },
+    { title: 'IPv4', type: 4, family: 4, loopback: LOOPBACK, icmp: { origin: 'icmp', type: 3, code: 3 } },
+    { title: 'IPv6', type: 6, family: 6, loopback: LOOPBACK6, icmp: { origin: 'icmp6', type: 1, code: 4 } },
+    { title: 'dual-stack', type: 6, family: 4, loopback: LOOPBACK, icmp: { origin: 'icmp', type: 3, code: 3 } },
   ]) {
     await t.test(title, async (t) => {
       const { addon, open, portOf, sendTo, receiveAll, status, close } = kit()
+      const { option } = addon.layout.enums
       t.teardown(close)
       const gone = open(family, loopback)
       const nobody = portOf(gone)
       const peer = open(family, loopback)
       const somebody = portOf(peer)
       const sender = open(type)
-      if (type === 6) sender.setOption(4, 0)
+      if (type === 6) sender.setOption(option.ipv6Only, 0)
       gone.close()
-      t.equal(sender.setOption(RECEIVE_ERRORS, 1), 0)
-      t.equal(sender.getOption(RECEIVE_ERRORS), 1)
+      t.equal(sender.setOption(option.receiveErrors, 1), 0)
+      t.equal(sender.getOption(option.receiveErrors), 1)
       t.same(readErrors(addon, sender), [])
 
       t.equal(sendTo(sender, family, loopback, nobody, Buffer.from('to nobody')), 1)
@@ -118,17 +119,17 @@ t.test('ICMP errors', { skip: process.platform !== 'linux' && 'only Linux has an
       t.equal(sendTo(sender, family, loopback, nobody, Buffer.alloc(2000)), 1)
       t.equal(readErrors(addon, sender, 1)[0]?.data.length, 64, 'the start of a long one')
 
-      const mtu = sender.getOption(15)
+      const mtu = sender.getOption(option.pathMtu)
       t.same([mtu, status()], [0, -107], 'no path MTU while it is not connected')
       sender.connect(family, loopback, nobody, 0)
-      t.ok(sender.getOption(15) >= 65_535)
+      t.ok(sender.getOption(option.pathMtu) >= 65_535)
       t.equal(status(), 0)
       const sendConnected = (data: Uint8Array): number => sendTo(sender, 0, ANY, 0, data)
       t.equal(sendConnected(Buffer.from('x')), 1)
       t.equal(sendConnected(Buffer.from('x')), 1, 'nor does a connected one')
       t.equal(readErrors(addon, sender).length, 2)
 
-      t.equal(sender.setOption(RECEIVE_ERRORS, 0), 0)
+      t.equal(sender.setOption(option.receiveErrors, 0), 0)
       t.equal(sendConnected(Buffer.from('x')), 1)
       t.equal(sendConnected(Buffer.from('x')), 0)
       t.equal(status(), -ECONNREFUSED, 'as it is without')
@@ -145,16 +146,17 @@ t.test(
       const error = status < 0
       told.push(error)
       while (error && readErrors(addon, endpoint, 2).length > 0);
-      endpoint.watch(error && told.length < 9 ? 1 : 0)
+      endpoint.watch(error && told.length < 9 ? addon.layout.enums.readiness.readable : 0)
     })
+    const { option, readiness } = addon.layout.enums
     t.teardown(close)
     const gone = open(4, LOOPBACK)
     const nobody = portOf(gone)
     gone.close()
     const sender = open(4, LOOPBACK)
-    t.equal(sender.setOption(RECEIVE_ERRORS, 1), 0)
+    t.equal(sender.setOption(option.receiveErrors, 1), 0)
     const hear = async (): Promise<boolean[]> => {
-      t.equal(sender.watch(1), 0)
+      t.equal(sender.watch(readiness.readable), 0)
       for (let turn = 0; turn < 500 && told.length === 0; turn++) await setTimeout(10)
       await setTimeout(50)
       return told.splice(0)
@@ -163,7 +165,7 @@ t.test(
     t.same(await hear(), [true])
 
     // What is received and the errors share their room: with none left an error is pending, and nothing is in the queue.
-    t.equal(sender.setOption(0, 1), 0)
+    t.equal(sender.setOption(option.receiveBuffer, 1), 0)
     t.equal(sendTo(sender, 4, LOOPBACK, portOf(sender), Buffer.alloc(500), 50), 50)
     t.equal(sendTo(sender, 4, LOOPBACK, nobody, Buffer.alloc(500)), 1)
     t.same(await hear(), [true, false], 'an error, and what is to be received')

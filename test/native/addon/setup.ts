@@ -17,7 +17,6 @@ export function freshAddon(): Any {
   return addon
 }
 
-export const SEGMENT_BIT = 1 << 5
 export type SendSlotMember =
   | 'slotSize'
   | 'fields'
@@ -34,13 +33,13 @@ export type SendSlotMember =
   | 'hopLimit'
   | 'interfaceIndex'
   | 'source'
-export const sizesOf = ({ layout }: Any): number[] => [
-  layout.slotCount * layout.send.slotSize,
-  layout.sendControlArena,
-  layout.slotCount * layout.receive.slotSize,
-  layout.slotCount * layout.receiveStride,
-  layout.slotCount * layout.recordStride,
-  layout.report.slotSize,
+export const sizesOf = ({ layout: { sizes, send, receive, report } }: Any): number[] => [
+  sizes.slotCount * send.slotSize,
+  sizes.sendControlArena,
+  sizes.slotCount * receive.slotSize,
+  sizes.slotCount * sizes.receiveStride,
+  sizes.slotCount * sizes.recordStride,
+  report.slotSize,
 ]
 export const memoryOf = (addon: Any): ArrayBuffer[] => sizesOf(addon).map((size) => new ArrayBuffer(size))
 export const nothing = (): void => undefined

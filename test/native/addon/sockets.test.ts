@@ -7,6 +7,7 @@ import { addonFile, freshAddon, sizesOf, LOOPBACK, ANY, LOOPBACK6, bytes, kit } 
 
 t.test('adopting a descriptor', async (t) => {
   const { addon, open, portOf } = kit()
+  const { readiness } = addon.layout.enums
   const refusesToBorrow = (descriptor: number): boolean => new addon.Endpoint().borrow(descriptor) < 0
   const endpoint = open(4, LOOPBACK)
   const other = open(4, LOOPBACK)
@@ -20,22 +21,22 @@ t.test('adopting a descriptor', async (t) => {
   }
   closeSync(file)
   t.not(portOf(endpoint), port)
-  t.equal(endpoint.watch(1), 0)
+  t.equal(endpoint.watch(readiness.readable), 0)
 
   const taken: number = other.descriptor()
   t.throws(() => endpoint.endAdoption(1), { code: 'ERR_INVALID_STATE' }, 'nothing to decide on')
-  const [broadcast, pathMtu] = [5, 9]
-  const former = other.getOption(pathMtu)
+  const { broadcast, dontFragment } = addon.layout.enums.option
+  const former = other.getOption(dontFragment)
   t.equal(endpoint.adopt(taken), 0)
   t.throws(() => endpoint.adopt(taken), { code: 'ERR_INVALID_STATE' })
   t.throws(() => endpoint.adopt(1), { code: 'ERR_INVALID_STATE' })
   t.equal(endpoint.descriptor(), taken)
   t.equal(endpoint.setOption(broadcast, 1), 0)
-  t.equal(endpoint.setOption(pathMtu, 1), 0)
+  t.equal(endpoint.setOption(dontFragment, 1), 0)
   t.equal(other.getOption(broadcast), 1)
   t.equal(endpoint.endAdoption(0), 0)
   t.equal(other.getOption(broadcast), 0, 'put back')
-  t.equal(other.getOption(pathMtu), former, 'put back')
+  t.equal(other.getOption(dontFragment), former, 'put back')
   t.equal(endpoint.descriptor(), before)
   t.not(portOf(endpoint), port)
 
@@ -46,7 +47,7 @@ t.test('adopting a descriptor', async (t) => {
   t.equal(endpoint.descriptor(), taken)
   t.equal(portOf(endpoint), port)
   t.ok(refusesToBorrow(before), 'what it had is closed')
-  t.equal(endpoint.watch(1), 0)
+  t.equal(endpoint.watch(readiness.readable), 0)
   t.equal(endpoint.watch(0), 0)
   t.equal(endpoint.close(), 0)
   t.ok(refusesToBorrow(taken), 'it was its own')
@@ -89,12 +90,13 @@ const mixesUp = wine && "Wine hands Windows' ip_mreq_source to Unix as it is"
 t.test('groups', async (t) => {
   const { addon, open, portOf, sendTo, receiveAll, close } = kit()
   t.teardown(close)
+  const { option } = addon.layout.enums
   const group = bytes(239, 255, 17, 3)
   const ssm = bytes(232, 17, 3, 5)
   const word = new Uint8Array(3)
   for (const family of [4, 6]) {
     const receiver = open(family)
-    if (family === 6) t.equal(receiver.setOption(4, 0), 0, 'dual-stack')
+    if (family === 6) t.equal(receiver.setOption(option.ipv6Only, 0), 0, 'dual-stack')
     t.equal(receiver.bind(family, ANY, 0, 0), 0)
     const port = portOf(receiver)
     const sender = open(4, LOOPBACK)
@@ -123,12 +125,12 @@ t.test('groups', async (t) => {
     t.ok(receiver.setMembership(1, 4, LOOPBACK, ANY, 0) < 0, 'no group')
     t.ok(receiver.setMembership(1, 4, group, bytes(192, 0, 2, 1), 0) < 0, 'no interface')
     t.ok(sender.setMulticastInterface(4, bytes(192, 0, 2, 1), 0) < 0)
-    for (const [option, value] of [
-      [13, 7],
-      [14, 0],
+    for (const [number, value] of [
+      [option.multicastHopLimit, 7],
+      [option.multicastLoopback, 0],
     ]) {
-      t.equal(receiver.setOption(option, value), 0)
-      t.equal(receiver.getOption(option), value)
+      t.equal(receiver.setOption(number, value), 0)
+      t.equal(receiver.getOption(number), value)
     }
   }
 

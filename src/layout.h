@@ -1,9 +1,10 @@
-// The memory that both sides of the boundary share: what TypeScript writes and C++ reads for each
-// message to send, and the reverse on receive. This is the one place that says how it is laid out:
-// the tables below become the structs here and, through LayoutOf() in addon.cc, the offsets that
-// lib/slots.ts works with. Numbers are in the machine's byte order, addresses in network order.
-#ifndef SENDMSG_SRC_SLOT_H_
-#define SENDMSG_SRC_SLOT_H_
+// Everything that crosses the boundary as a number: the memory that TypeScript writes and C++ reads
+// for each message to send, and the reverse on receive, and the values in it. This is the one place
+// that says so: the tables below become the structs and enums here and, through export_layout.cc,
+// the offsets and values that lib/native/ reads by name. Numbers are in the machine's byte order,
+// addresses in network order.
+#ifndef SENDMSG_SRC_LAYOUT_H_
+#define SENDMSG_SRC_LAYOUT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -12,37 +13,119 @@ namespace datagram {
 
 enum Family : uint8_t { kNoFamily = 0, kIPv4 = 4, kIPv6 = 6 };
 
-// The typed fields, as bits: what a message gives, what a row of a backend's tables carries, what
-// a socket is asked to tell of each datagram.
-enum Field : uint32_t {
-  kSource = 1 << 0,
-  kInterface = 1 << 1,
-  kTrafficClass = 1 << 2,
-  kHopLimit = 1 << 3,
-  kDontFragmentField = 1 << 4,
-  kSegmentSize = 1 << 5,
-  kSendTime = 1 << 6,
-  kControl = 1 << 7,
-  kDestination = 1 << 8,
-  kCastField = 1 << 9,
-  kTimestamp = 1 << 10,
-};
+// Enums whose values cross the boundary: X(constant, name in JavaScript). A value is the place in
+// the table, or the bit of that place. Zeroed memory says nothing: where it is no bit, 0 is
+// nothing.
+#define SENDMSG_VALUE(constant, name) constant,
 
-enum DontFragment : uint8_t { kAsSocket = 0, kMayFragment = 1, kNeverFragment = 2 };
+// What a message gives, what a row of a backend's tables carries, what a socket is asked to tell of
+// each datagram.
+#define SENDMSG_FIELDS(X)             \
+  X(kSource, source)                  \
+  X(kInterface, interface)            \
+  X(kTrafficClass, trafficClass)      \
+  X(kHopLimit, hopLimit)              \
+  X(kDontFragmentField, dontFragment) \
+  X(kSegmentSize, segmentSize)        \
+  X(kSendTime, sendTime)              \
+  X(kControl, control)                \
+  X(kDestination, destination)        \
+  X(kCastField, cast)                 \
+  X(kTimestamp, timestamp)
+enum class FieldPlace : uint8_t { SENDMSG_FIELDS(SENDMSG_VALUE) };
+#define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(FieldPlace::constant),
+enum Field : uint32_t { SENDMSG_FIELDS(SENDMSG_BIT) };
+#undef SENDMSG_BIT
 
-enum SendFlag : uint8_t { kDontRoute = 1, kConfirm = 2, kPartial = 4, kOutOfBand = 8 };
+#define SENDMSG_SEND_FLAGS(X) \
+  X(kDontRoute, dontRoute)    \
+  X(kConfirm, confirm)        \
+  X(kPartial, partial)        \
+  X(kOutOfBand, oob)
+enum class SendFlagPlace : uint8_t { SENDMSG_SEND_FLAGS(SENDMSG_VALUE) };
+#define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(SendFlagPlace::constant),
+enum SendFlag : uint8_t { SENDMSG_SEND_FLAGS(SENDMSG_BIT) };
+#undef SENDMSG_BIT
 
-enum Cast : uint8_t { kUnknownCast = 0, kUnicast = 1, kMulticast = 2, kBroadcast = 3 };
+// Which optional parts of a received message are there.
+#define SENDMSG_PRESENT(X)               \
+  X(kHasInterface, interface)            \
+  X(kHasTrafficClass, trafficClass)      \
+  X(kHasHopLimit, hopLimit)              \
+  X(kHasTimestamp, timestamp)            \
+  X(kTruncated, truncated)               \
+  X(kControlTruncated, controlTruncated) \
+  X(kHasEcn, ecn) /* the ECN half of the traffic class alone */
+enum class PresentPlace : uint8_t { SENDMSG_PRESENT(SENDMSG_VALUE) };
+#define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(PresentPlace::constant),
+enum Present : uint8_t { SENDMSG_PRESENT(SENDMSG_BIT) };
+#undef SENDMSG_BIT
 
-// Who found out about the error of a datagram (SO_EE_ORIGIN_ of linux/errqueue.h).
-enum ErrorOrigin : uint8_t {
-  kOriginLocal = 1,
-  kOriginIcmp = 2,
-  kOriginIcmp6 = 3,
-  kOriginSendTime = 6,
-};
+#define SENDMSG_DONT_FRAGMENT(X) \
+  X(kAsSocket, asSocket)         \
+  X(kMayFragment, mayFragment)   \
+  X(kNeverFragment, neverFragment)
+enum DontFragment : uint8_t { SENDMSG_DONT_FRAGMENT(SENDMSG_VALUE) };
 
-// How a segmented message goes on whose offload failed.
+#define SENDMSG_CASTS(X)   \
+  X(kUnknownCast, unknown) \
+  X(kUnicast, unicast)     \
+  X(kMulticast, multicast) \
+  X(kBroadcast, broadcast)
+enum Cast : uint8_t { SENDMSG_CASTS(SENDMSG_VALUE) };
+
+// Who found out about the error of a datagram.
+#define SENDMSG_ERROR_ORIGINS(X)          \
+  X(kNoOrigin, none) /* it is no error */ \
+  X(kOriginLocal, local)                  \
+  X(kOriginIcmp, icmp)                    \
+  X(kOriginIcmp6, icmp6)                  \
+  X(kOriginSendTime, txtime) /* the queue that has its sendTime */
+enum ErrorOrigin : uint8_t { SENDMSG_ERROR_ORIGINS(SENDMSG_VALUE) };
+
+// What to wait for when the kernel has no room.
+#define SENDMSG_WAITS(X)                                                                        \
+  X(kDontWait, none)                                                                            \
+  X(kForRoom, forRoom) /* EAGAIN: writable tells (readiness), or the completion (overlapped) */ \
+  X(kForBuffers, forBuffers) /* ENOBUFS of the BSDs: nothing tells, try again in a while */     \
+  X(kForTurn, forTurn)       /* goes in one call only (emulated): alone, when there is room */
+enum Wait : int32_t { SENDMSG_WAITS(SENDMSG_VALUE) };
+
+// Options that lib/ can read and set by name. Their level and name are the backend's own affair.
+#define SENDMSG_OPTIONS(X)                                              \
+  X(kReceiveBuffer, receiveBuffer)                                      \
+  X(kSendBuffer, sendBuffer)                                            \
+  X(kReuseAddress, reuseAddress)                                        \
+  X(kReusePort, reusePort)                                              \
+  X(kIPv6Only, ipv6Only)                                                \
+  X(kBroadcast, broadcast)                                              \
+  X(kHopLimit, hopLimit)                                                \
+  X(kTrafficClassIPv4, trafficClassIPv4)                                \
+  X(kTrafficClassIPv6, trafficClassIPv6)                                \
+  X(kDontFragment, dontFragment)                                        \
+  X(kSendTime, sendTime) /* a SendClock */                              \
+  X(kCoalesce, coalesce)                                                \
+  X(kSegment, segment)                                                  \
+  X(kMulticastHopLimit, multicastHopLimit)                              \
+  X(kMulticastLoopback, multicastLoopback)                              \
+  X(kPathMtu, pathMtu)             /* of a connected socket, to read */ \
+  X(kReceiveErrors, receiveErrors) /* for Kernel::receive_error */
+enum class Option : uint32_t { SENDMSG_OPTIONS(SENDMSG_VALUE) };
+
+#define SENDMSG_ONE(constant, name) +1
+constexpr uint32_t kOptionCount = 0 SENDMSG_OPTIONS(SENDMSG_ONE);
+static_assert(kOptionCount <= 32, "a mask has a bit for each (KnownOptions)");
+#undef SENDMSG_ONE
+
+// Values of Option::kSendTime.
+#define SENDMSG_SEND_CLOCKS(X)  \
+  X(kNoClock, none)             \
+  X(kMonotonicClock, monotonic) \
+  X(kTaiClock, tai)
+enum SendClock : int { SENDMSG_SEND_CLOCKS(SENDMSG_VALUE) };
+#undef SENDMSG_VALUE
+
+// How a segmented message goes on whose offload failed. lib/ sees whether it did, and not how.
 enum WithoutOffload : uint8_t {
   kOffload = 0,
   kTooLongForOffload = 1,  // at least with segments of this size
@@ -50,16 +133,9 @@ enum WithoutOffload : uint8_t {
   kRememberedWithout = 3,  // its destination is remembered
 };
 
-// Which optional parts of a received message are there.
-enum Present : uint8_t {
-  kHasInterface = 1,
-  kHasTrafficClass = 2,
-  kHasHopLimit = 4,
-  kHasTimestamp = 8,
-  kTruncated = 16,
-  kControlTruncated = 32,
-  kHasEcn = 64,  // the ECN half of the traffic class alone
-};
+static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait == 0 &&
+                  kNoClock == 0 && kOffload == 0,
+              "zeroed memory says nothing");
 
 // X(type, name, array suffix, meaning). Widest members first, so that there is no padding.
 #define SENDMSG_SEND_SLOT(X)                                                           \
@@ -136,6 +212,15 @@ enum Present : uint8_t {
   X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")               \
   X(int32_t, earlierErrors, , "1: receiveErrors() has errors of earlier datagrams")
 
+// A raw control message in an arena: this header, then the payload, padded to kRecordAlignment. It
+// takes at least as much room as CMSG_SPACE gives the same message on every platform, so an arena's
+// size bounds the control buffer that its records need.
+#define SENDMSG_CONTROL_RECORD(X)               \
+  X(int32_t, level, , "cmsg_level")             \
+  X(int32_t, type, , "cmsg_type")               \
+  X(uint32_t, length, , "bytes of the payload") \
+  X(uint32_t, reserved, , "")
+
 #define SENDMSG_MEMBER(type, name, array, meaning) type name array;
 struct SendSlot {
   SENDMSG_SEND_SLOT(SENDMSG_MEMBER)
@@ -149,39 +234,30 @@ struct ErrorSlot {
 struct Report {
   SENDMSG_REPORT(SENDMSG_MEMBER)
 };
+struct ControlRecord {
+  SENDMSG_CONTROL_RECORD(SENDMSG_MEMBER)
+};
 #undef SENDMSG_MEMBER
 
-static_assert(sizeof(SendSlot) == 88, "the send slot has no padding");
+#define SENDMSG_SIZE(type, name, array, meaning) +sizeof(type array)
+static_assert(sizeof(SendSlot) == 0 SENDMSG_SEND_SLOT(SENDMSG_SIZE) &&
+                  sizeof(ReceiveSlot) == 0 SENDMSG_RECEIVE_SLOT(SENDMSG_SIZE) &&
+                  sizeof(ErrorSlot) == 0 SENDMSG_ERROR_SLOT(SENDMSG_SIZE),
+              "slots have no padding");
+#undef SENDMSG_SIZE
+static_assert(sizeof(SendSlot) % 8 == 0 && sizeof(ReceiveSlot) % 8 == 0,
+              "lib/ clears and reads slots in words of 64 bits");
 static_assert(offsetof(SendSlot, destination) % 4 == 0 && offsetof(SendSlot, source) % 4 == 0 &&
                   offsetof(ReceiveSlot, address) % 4 == 0 &&
                   offsetof(ReceiveSlot, destination) % 4 == 0 &&
                   offsetof(ErrorSlot, address) % 4 == 0 && offsetof(ErrorSlot, offender) % 4 == 0,
               "lib/ moves addresses in words of 32 bits");
-static_assert(sizeof(ReceiveSlot) == 80, "the receive slot has no padding");
-static_assert(sizeof(ErrorSlot) == 68, "the error slot has no padding");
-
-// A raw control message in an arena: this header, then the payload, padded to 8 bytes. It takes at
-// least as much room as CMSG_SPACE gives the same message on every platform, so an arena's size
-// bounds the control buffer that its records need.
-struct ControlRecord {
-  int32_t level;
-  int32_t type;
-  uint32_t length;
-  uint32_t reserved;
-};
 static_assert(sizeof(ControlRecord) == 16, "the widest cmsghdr is 16 bytes");
 
+constexpr size_t kRecordAlignment = 8;  // a power of two
 constexpr size_t RecordSpace(size_t length) {
-  return sizeof(ControlRecord) + ((length + 7) & ~static_cast<size_t>(7));
+  return sizeof(ControlRecord) + ((length + kRecordAlignment - 1) & ~(kRecordAlignment - 1));
 }
-
-// What to wait for when the kernel has no room.
-enum Wait : int32_t {
-  kDontWait = 0,
-  kForRoom = 1,     // EAGAIN: writable will tell (readiness), or the completion (overlapped)
-  kForBuffers = 2,  // ENOBUFS of the BSDs: nothing will tell, try again in a while
-  kForTurn = 3,     // goes in one call only (emulated): alone, when there is room
-};
 
 constexpr uint32_t kSlotCount = 64;
 constexpr uint32_t kSendControlArena = 64 * 1024;
@@ -205,4 +281,4 @@ static_assert(kReceiveStride >= kMaxDatagram && kRecordStride >= 2 * kReceiveCon
 
 }  // namespace datagram
 
-#endif  // SENDMSG_SRC_SLOT_H_
+#endif  // SENDMSG_SRC_LAYOUT_H_
