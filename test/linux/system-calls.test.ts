@@ -375,9 +375,8 @@ t.test('sockets that Python made, and lends', { skip: elsewhere || noPeer }, asy
   const [IP, IPV6, IP_TOS, IP_PKTINFO, IP_RECVTOS, IPV6_V6ONLY, IPV6_TCLASS] = [0, 41, 1, 8, 13, 26, 67]
   const lend = (family: 4 | 6, options: number[][]): string[] => [
     'python3',
-    path.resolve('test/witness/lend.py'),
-    String(family),
-    JSON.stringify(options),
+    path.resolve('test/witness/lend_descriptors.py'),
+    JSON.stringify({ lent: { family, options, number: 5 } }),
   ]
   const cases: [string, 4 | 6, number[][], { family: 4 | 6; address: string; octet: number }[]][] = [
     ['IPv4', 4, [[IP, IP_TOS, 0xb9]], [{ family: 4, address: '127.0.0.1', octet: 0xb9 }]],

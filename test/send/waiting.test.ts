@@ -260,7 +260,7 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
   })
 
   t.test('a descriptor that blocks', async (t) => {
-    const { result } = await run(t, 'blocking', { descriptor: 'blocking' })
+    const { result } = await run(t, 'blocking', { descriptor: 'udp4' })
     t.same(result.flags, [false, false, false, false], 'O_NONBLOCK is never seen')
     t.equal(result.refused, null)
     t.same(result.early, { value: 100 })
@@ -270,8 +270,8 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
     sameResources(t, result.before, result.after)
   })
 
-  for (const descriptor of ['plain', 'error']) {
-    const which = descriptor === 'plain' ? '' : ', with an error that stays'
+  for (const descriptor of ['non-blocking', 'error']) {
+    const which = descriptor === 'non-blocking' ? '' : ', with an error that stays'
     t.test(`a descriptor that its owner closes${which}`, async (t) => {
       const { result } = await run(t, 'reused', { descriptor })
       t.equal(result.again, result.descriptor, 'the number is taken again')
@@ -308,7 +308,7 @@ t.test('narrow loopback', { skip: noNarrow }, async (t) => {
   t.test('a connected peer that goes away', async (t) => {
     const { result } = await run(t, 'refused')
     checkRefused(t, result)
-    const train = await run(t, 'refusedTrain', { descriptor: 'connected' })
+    const train = await run(t, 'refusedTrain', { descriptor: 'refused' })
     t.match(train.result.result, { code: 'ECONNREFUSED' }, 'a train ends there')
     t.notOk('sent' in train.result.result, 'it was no batch')
     sameResources(t, train.result.before, train.result.after)

@@ -66,19 +66,24 @@ t.test(
       const addon = require(${JSON.stringify(addonFile)})
       const memory = ${JSON.stringify(sizesOf(freshAddon()))}.map((size) => new ArrayBuffer(size))
       const { createEndpoint } = addon.create(...memory, () => {}, () => {})
+      const { lent } = JSON.parse(process.env.DESCRIPTORS)
       const flags = () => {
-        const told = require('node:fs').readFileSync('/proc/self/fdinfo/' + process.env.DESCRIPTOR, 'utf8')
+        const told = require('node:fs').readFileSync('/proc/self/fdinfo/' + lent.fd, 'utf8')
         return parseInt(/flags:\\s+(\\d+)/.exec(told)[1], 8)
       }
       const before = flags()
       const endpoint = createEndpoint()
-      const status = endpoint.adopt(Number(process.env.DESCRIPTOR))
+      const status = endpoint.adopt(lent.fd)
       const meanwhile = flags()
       console.log(JSON.stringify([before, status, meanwhile, endpoint.endAdoption(1), flags()].map((value) => value & 0o4000)))`
-    const witness = path.resolve('test/witness/with_descriptor.py')
-    const { stdout, stderr } = spawnSync('python3', [witness, 'blocking', process.execPath, '-e', script], {
-      encoding: 'utf8',
-    })
+    const witness = path.resolve('test/witness/lend_descriptors.py')
+    const { stdout, stderr } = spawnSync(
+      'python3',
+      [witness, JSON.stringify({ lent: 'udp4' }), process.execPath, '-e', script],
+      {
+        encoding: 'utf8',
+      },
+    )
     t.same(JSON.parse(stdout || '[]'), [0, 0, 0, 0, 0o4000], stderr)
   },
 )

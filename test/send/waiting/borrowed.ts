@@ -18,7 +18,8 @@ import {
 } from './witness'
 
 const O_NONBLOCK = 0o4000
-const descriptor = Number(process.env['DESCRIPTOR'])
+const { lent }: { lent?: { fd: number } } = JSON.parse(process.env['DESCRIPTORS'] ?? '{}')
+const descriptor = lent?.fd ?? NaN
 
 async function plain(): Promise<dgram.Socket> {
   const socket = dgram.createSocket('udp4')

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { onOneCpu } from '../../helpers/one-cpu'
 import type { Arrived, Resources } from './witness'
 
-const WITNESS = path.resolve('test/witness')
+const LENDER = path.resolve('test/witness/lend_descriptors.py')
 
 /** MTU, program and arguments follow. 20 Mbit/s: what a socket may have under way takes a tenth of a second. */
 const NARROW = `
@@ -65,7 +65,7 @@ export interface Run {
   mtu?: number
   /** Arguments of strace. */
   strace?: string[]
-  /** Options of test/witness/with_descriptor.py. */
+  /** A kind of test/witness/lend_descriptors.py: the program is lent such a descriptor. */
   descriptor?: string
 }
 
@@ -80,7 +80,7 @@ export interface Ran {
 export async function run(test: Test, name: string, options: Run = {}): Promise<Ran> {
   let command = [process.execPath, '--expose-gc', program, name, String(options.count ?? 0)]
   if (options.descriptor !== undefined) {
-    command = ['python3', path.join(WITNESS, 'with_descriptor.py'), options.descriptor, ...command]
+    command = ['python3', LENDER, JSON.stringify({ lent: options.descriptor }), ...command]
   }
   if (options.strace !== undefined) command = ['strace', '-f', '-qq', ...options.strace, ...command]
   if (options.narrow !== false) command = narrow(options.mtu ?? MTU, command)
