@@ -1,0 +1,61 @@
+import { decodeControl } from '../native/control'
+import { Present, receiveSlots } from '../native/slots'
+import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from '../types'
+
+const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
+
+/** What the kernel reports about the message in one receive slot. */
+export class ReceivedInfo implements MessageInfo {
+  readonly address: string
+  readonly family: Family
+  readonly port: number
+  size: number
+  readonly destination: string | undefined
+  readonly interface: number | undefined
+  readonly cast: 'unicast' | 'multicast' | 'broadcast' | undefined
+  readonly trafficClass: number | undefined
+  readonly ecn: number | undefined
+  readonly dscp: number | undefined
+  readonly hopLimit: number | undefined
+  readonly timestamp: bigint | undefined
+  readonly segmentSize: number | undefined
+  truncated: boolean
+  readonly controlTruncated: boolean
+  readonly control: ControlMessage[] | undefined
+
+  constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
+    const present = receiveSlots.present(slot)
+    const octet = receiveSlots.trafficClass(slot)
+    const trafficClass = (present & Present.trafficClass) === 0 ? undefined : octet
+    this.address = receiveSlots.address(slot)
+    this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
+    this.port = receiveSlots.port(slot)
+    this.size = size
+    this.destination = receiveSlots.destination(slot)
+    this.interface = (present & Present.interface) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
+    this.cast = CASTS[receiveSlots.cast(slot)]
+    this.trafficClass = trafficClass
+    // Some kernels tell this half alone.
+    this.ecn = (present & (Present.trafficClass | Present.ecn)) === 0 ? undefined : octet & 0x03
+    this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
+    this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(slot)
+    this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.timestamp(slot)
+    const segmentSize = receiveSlots.segmentSize(slot)
+    this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
+    this.truncated = (present & Present.truncated) !== 0
+    this.controlTruncated = (present & Present.controlTruncated) !== 0
+    this.control = wantControl
+      ? decodeControl(receiveSlots.controlOffset(slot), receiveSlots.controlLength(slot))
+      : undefined
+  }
+}
+
+/** The same with its data. */
+export class ReceivedMessage extends ReceivedInfo implements Message {
+  data: ReceivedData
+
+  constructor(slot: number, data: ReceivedData, size: number, whole: boolean, wantControl: boolean) {
+    super(slot, size, whole, wantControl)
+    this.data = data
+  }
+}
