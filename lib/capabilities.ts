@@ -1,8 +1,10 @@
-import { receiveFields, sendFields } from './message/fields'
-import { binding, type FieldMasks } from './native/addon'
+import { receiveFields, sendFields, type FieldRow } from './message/fields'
+import { binding } from './native/addon'
 import { Field, SendFlag } from './native/constants'
 import { fieldSupport, type FieldSupport } from './probe'
-import type { Capabilities, FamilySupport, Support } from './types'
+import type { Capabilities, Family, Support } from './types'
+
+const { sendClass, toldClass } = binding.kernel
 
 let answer: Capabilities | undefined
 
@@ -20,22 +22,19 @@ export function capabilities(): Capabilities {
   return now
 }
 
-function ask({ kernel, emulated, receive, maxSegments }: FieldSupport): Capabilities {
-  const { sendClass, toldClass } = binding.kernel
-  const send = (bit: number): FamilySupport => ({
-    IPv4: sendSupport(bit, 'IPv4', kernel, emulated),
-    IPv6: sendSupport(bit, 'IPv6', kernel, emulated),
-  })
-  const told = (bit: number): FamilySupport => ({
-    IPv4: receiveSupport(bit, receive.IPv4),
-    IPv6: receiveSupport(bit, receive.IPv6),
-  })
+function ask(support: FieldSupport): Capabilities {
   return deepFreeze({
     platform: process.platform,
-    send: withClass(mapValues(sendFields, send), sendClass),
-    receive: withClass(mapValues(receiveFields, told), toldClass),
+    send: mapValues(sendFields, (row) => ({
+      IPv4: sendSupport(row, 'IPv4', support),
+      IPv6: sendSupport(row, 'IPv6', support),
+    })),
+    receive: mapValues(receiveFields, (row) => ({
+      IPv4: receiveSupport(row, 'IPv4', support),
+      IPv6: receiveSupport(row, 'IPv6', support),
+    })),
     flags: mapValues(SendFlag, (bit) => (binding.kernel.sendFlags & bit) !== 0),
-    maxSegments,
+    maxSegments: support.maxSegments,
     // 65535 less the headers: RFC 768, RFC 791; an IPv6 payload length does not count the IPv6 header (RFC 8200, 3).
     maxDatagram: { IPv4: 65507, IPv6: 65527 },
     maxBatch: binding.layout.slotCount,
@@ -43,29 +42,19 @@ function ask({ kernel, emulated, receive, maxSegments }: FieldSupport): Capabili
   })
 }
 
-function sendSupport(bit: number, name: 'IPv4' | 'IPv6', kernel: FieldMasks, emulated: FieldMasks): Support {
+function sendSupport({ bit, classMask }: FieldRow, family: Family, { kernel, emulated }: FieldSupport): Support {
   if (bit === Field.control) return 'kernel'
-  if ((kernel[name] & bit) !== 0) return 'kernel'
-  if ((emulated[name] & bit) !== 0 || bit === Field.segmentSize) return 'emulated'
+  // Some kernels send a half of the traffic class alone.
+  if ((sendClass[family] & classMask) !== classMask) return false
+  if ((kernel[family] & bit) !== 0) return 'kernel'
+  if ((emulated[family] & bit) !== 0 || bit === Field.segmentSize) return 'emulated'
   return false
 }
 
-/** Of a kernel that knows a half of the traffic class. */
-function withClass<T extends Record<'trafficClass' | 'ecn' | 'dscp', FamilySupport>>(fields: T, bits: FieldMasks): T {
-  const part = (support: FamilySupport, mask: number): FamilySupport => ({
-    IPv4: (bits.IPv4 & mask) === mask && support.IPv4,
-    IPv6: (bits.IPv6 & mask) === mask && support.IPv6,
-  })
-  return {
-    ...fields,
-    trafficClass: part(fields.trafficClass, 0xff),
-    ecn: part(fields.ecn, 0x03),
-    dscp: part(fields.dscp, 0xfc),
-  }
-}
-
-function receiveSupport(bit: number, told: number): Support {
-  return bit === Field.control || (told & bit) !== 0 ? 'kernel' : false
+function receiveSupport({ bit, classMask }: FieldRow, family: Family, { receive }: FieldSupport): Support {
+  if (bit === Field.control) return 'kernel'
+  // Some kernels report a half of the traffic class alone.
+  return (toldClass[family] & classMask) === classMask && (receive[family] & bit) !== 0 ? 'kernel' : false
 }
 
 function mapValues<K extends string, V, R>(record: Readonly<Record<K, V>>, map: (value: V) => R): Record<K, R> {

@@ -1,4 +1,7 @@
 import type { BlockList, SocketAddress } from 'node:net'
+import type { ReceiveInfoName, SendField } from './message/fields'
+
+export type { ReceiveInfoName, SendField }
 
 /** An address family as Node names it. */
 export type Family = 'IPv4' | 'IPv6'
@@ -124,19 +127,6 @@ export interface Message extends MessageInfo {
   data: ReceivedData
 }
 
-/** What `createSocket({ receiveInfo })` can name. `trafficClass` brings `ecn` and `dscp`. */
-export type ReceiveInfoName =
-  | 'destination'
-  | 'interface'
-  | 'cast'
-  | 'trafficClass'
-  | 'ecn'
-  | 'dscp'
-  | 'hopLimit'
-  | 'timestamp'
-  | 'segmentSize'
-  | 'control'
-
 /** Last argument of the functions that wait. */
 export interface WaitOptions {
   /** Rejects with an `AbortError` when it aborts; what still waits is then never sent. */
@@ -236,19 +226,6 @@ export interface FamilySupport {
   IPv4: Support
   IPv6: Support
 }
-
-/** The fields of a message that kernels differ in. */
-export type SendField =
-  | 'source'
-  | 'interface'
-  | 'trafficClass'
-  | 'ecn'
-  | 'dscp'
-  | 'hopLimit'
-  | 'dontFragment'
-  | 'segmentSize'
-  | 'sendTime'
-  | 'control'
 
 /** What `capabilities()` answers. Frozen; one object once everything could be tried. */
 export interface Capabilities {

@@ -17,7 +17,7 @@ import { interrupt } from './interrupt'
 import { integer, localPort, milliseconds } from './parse'
 import { print } from './output'
 import { receivedJson, receivedText } from './received'
-import { everythingKnown, receiveInfoOption } from './receive-info'
+import { everythingKnown, receiveInfoHelp, receiveInfoOption } from './receive-info'
 
 interface ListenOptions {
   address?: string
@@ -61,8 +61,7 @@ export function addListen(program: Command): void {
     .option('--coalesce', 'let the kernel join trains of datagrams and print them whole')
     .option(
       '--info <names>',
-      'what to ask the kernel for: all, none, or beside destination, interface, cast and trafficClass (with ecn and ' +
-        'dscp) some of hopLimit, timestamp, segmentSize and control, with commas between',
+      `what to ask the kernel for: all, none, or ${receiveInfoHelp()}, with commas between`,
       receiveInfoOption,
       'all',
     )

@@ -1,80 +1,81 @@
 import { Option, type Command } from 'commander'
-import type { ControlMessage, OutgoingMessage } from '../index'
+import type { OutgoingMessage, SendFlags } from '../index'
+import { sendFields, type CommandOption, type FieldRow, type ValueKind } from '../message/fields'
 import { collectControl, integer, interfaceOption, sendTime, type SendTime } from './parse'
 
-/** What the options below give. */
+/** What the options below give, by the names that commander makes of their flags. */
 export interface MessageOptions {
-  source?: string
-  interface?: number | string
-  trafficClass?: number
-  ecn?: number
-  dscp?: number
-  hopLimit?: number
-  dontFragment?: boolean
-  mayFragment?: boolean
-  segmentSize?: number
   sendTime?: SendTime
-  dontRoute?: boolean
-  confirm?: boolean
-  partial?: boolean
-  oob?: boolean
-  control?: ControlMessage[]
 }
+
+type Parse = (text: string, before: never) => unknown
+
+const flags = [
+  ['dontRoute', 'MSG_DONTROUTE: only to directly connected networks'],
+  ['confirm', 'MSG_CONFIRM (Linux): the neighbour has just answered'],
+  ['partial', 'MSG_PARTIAL (Windows)'],
+  ['oob', 'MSG_OOB (Windows)'],
+] as const
 
 /** An option for every field of OutgoingMessage but its data and destination. */
 export function addMessageOptions(command: Command): Command {
+  command.optionsGroup('Fields of the message:')
+  for (const row of Object.values(sendFields)) {
+    // Raw control messages come last, as in the message itself.
+    if (row.name === 'control') addFlagOptions(command)
+    for (const option of row.options ?? []) command.addOption(commanderOption(row, option))
+  }
   return command
-    .optionsGroup('Fields of the message:')
-    .option('--source <address>', 'local address to send from')
-    .option('--interface <index or name>', 'interface to send through', interfaceOption)
-    .addOption(
-      new Option('--traffic-class <octet>', 'whole TOS or traffic class octet, 0 to 255')
-        .argParser(integer(0, 255))
-        .conflicts(['ecn', 'dscp']),
-    )
-    .option('--ecn <number>', 'ECN half of the octet, 0 to 3', integer(0, 3))
-    .option('--dscp <number>', 'DSCP half of the octet, 0 to 63', integer(0, 63))
-    .option('--hop-limit <number>', 'TTL or hop limit, 1 to 255', integer(1, 255))
-    .addOption(new Option('--dont-fragment', "never fragment, don't trust a cached path MTU").conflicts('mayFragment'))
-    .option('--may-fragment', 'may be fragmented')
-    .option('--segment-size <bytes>', 'split the data into datagrams of this size, 1 to 65535', integer(1, 65535))
-    .option(
-      '--send-time <time>',
-      'when the kernel shall send it: +<ns> counts from the moment of each send, <ns> is absolute on the clock of ' +
-        'process.hrtime.bigint() (Linux: CLOCK_MONOTONIC); the units us, ms and s are understood, too (+5ms)',
-      sendTime,
-    )
-    .option('--dont-route', 'MSG_DONTROUTE: only to directly connected networks')
-    .option('--confirm', 'MSG_CONFIRM (Linux): the neighbour has just answered')
-    .option('--partial', 'MSG_PARTIAL (Windows)')
-    .option('--oob', 'MSG_OOB (Windows)')
-    .option(
-      '--control <level:type:hex>',
-      "raw control message in the platform's own numbers and layout; can be repeated",
-      collectControl,
-    )
 }
 
-/** The message without its data; a relative send time is counted from now. */
-export function messageFields(options: MessageOptions): Omit<OutgoingMessage, 'data'> {
-  const { dontRoute, confirm, partial, oob, control } = options
-  const anyFlag = dontRoute ?? confirm ?? partial ?? oob
-  return {
-    source: options.source,
-    interface: options.interface,
-    trafficClass: options.trafficClass,
-    ecn: options.ecn,
-    dscp: options.dscp,
-    hopLimit: options.hopLimit,
-    dontFragment: options.dontFragment ? true : options.mayFragment ? false : undefined,
-    segmentSize: options.segmentSize,
-    sendTime: absolute(options.sendTime),
-    flags: anyFlag ? { dontRoute, confirm, partial, oob } : undefined,
-    control,
+function addFlagOptions(command: Command): void {
+  for (const [name, description] of flags) {
+    command.option(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, description)
   }
 }
 
-function absolute(time: SendTime | undefined): bigint | undefined {
-  if (time === undefined) return undefined
+function commanderOption(row: FieldRow, { flags, description = row.description, conflicts }: CommandOption): Option {
+  const option = new Option(flags, description)
+  const parse = parserOf(row.value)
+  if (parse !== undefined) option.argParser(parse as (text: string, before: unknown) => unknown)
+  return conflicts === undefined ? option : option.conflicts([...conflicts])
+}
+
+/** undefined: the text itself, or an option without an argument. */
+function parserOf(value: ValueKind): Parse | undefined {
+  switch (value.kind) {
+    case 'integer':
+      return integer(value.min, value.max)
+    case 'interface':
+      return interfaceOption
+    case 'time':
+      return sendTime
+    case 'control':
+      return collectControl
+    default:
+      return undefined
+  }
+}
+
+/** Where commander puts what an option gives. */
+const places = Object.values(sendFields).flatMap((row) =>
+  (row.options ?? []).map((option) => ({ row, option, key: new Option(option.flags).attributeName() })),
+)
+
+/** The message without its data; a relative send time is counted from now. */
+export function messageFields(options: MessageOptions): Omit<OutgoingMessage, 'data'> {
+  const given = options as Readonly<Record<string, unknown>>
+  const message: { flags?: SendFlags; [field: string]: unknown } = {}
+  for (const { row, option, key } of places) {
+    const value = given[key]
+    if (value === undefined) continue
+    message[row.name] = row.value.kind === 'time' ? absolute(value as SendTime) : (option.value ?? value)
+  }
+  const set = flags.filter(([name]) => given[name])
+  if (set.length > 0) message.flags = Object.fromEntries(set.map(([name]) => [name, true]))
+  return message
+}
+
+function absolute(time: SendTime): bigint {
   return time.relative ? process.hrtime.bigint() + time.nanoseconds : time.nanoseconds
 }

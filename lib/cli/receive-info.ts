@@ -1,18 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 import { capabilities, type ReceiveInfoName, type SocketType } from '../index'
+import { receiveFields } from '../message/fields'
 
-const names: readonly ReceiveInfoName[] = [
-  'destination',
-  'interface',
-  'cast',
-  'trafficClass',
-  'ecn',
-  'dscp',
-  'hopLimit',
-  'timestamp',
-  'segmentSize',
-  'control',
-]
+const names = Object.keys(receiveFields) as ReceiveInfoName[]
 
 /** `all`, `none`, or names of received fields with commas between them. */
 export function receiveInfoOption(text: string): 'all' | 'none' | ReceiveInfoName[] {
@@ -30,4 +20,18 @@ export function everythingKnown(type: SocketType): ReceiveInfoName[] {
   const family = type.endsWith('4') ? 'IPv4' : 'IPv6'
   const { receive } = capabilities()
   return names.filter((name) => name !== 'segmentSize' && receive[name][family] !== false)
+}
+
+/** What `--info` can name, for its help: what is there by default, and what can be asked for beside it. */
+export function receiveInfoHelp(): string {
+  const rows = Object.values(receiveFields)
+  const byDefault = rows.filter((row) => row.byDefault)
+  const parts = rows.filter((row) => !row.byDefault && byDefault.some(({ bit }) => bit === row.bit))
+  const others = rows.filter((row) => !byDefault.includes(row) && !parts.includes(row))
+  return `beside ${listed(byDefault)} (with ${listed(parts)}) some of ${listed(others)}`
+}
+
+function listed(rows: readonly { name: string }[]): string {
+  const words = rows.map(({ name }) => name)
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 }

@@ -1,11 +1,20 @@
-import type { Message } from '../index'
+import type { Message, ReceiveInfoName } from '../index'
+import { receiveFields, type FieldRow, type ValueKind } from '../message/fields'
 import { color } from './colors'
 import { dataLines, printableText } from './data-text'
 import { endpoint } from './endpoint'
 import { interfaceName } from './interface-names'
 import { plural } from './output'
 
-const ecnNames = ['not-ECT', 'ECT(1)', 'ECT(0)', 'CE']
+/** Raw control messages have a place of their own. */
+const typedRows = Object.values(receiveFields).filter(({ name }) => name !== 'control')
+
+/** In text the parts of the traffic class go from its upper bits down. */
+const textRows = typedRows.toSorted((a, b) => rank(a) - rank(b) || b.classMask - a.classMask)
+
+function rank({ bit }: FieldRow): number {
+  return typedRows.findIndex((row) => row.bit === bit)
+}
 
 /** Nanoseconds since the epoch as ISO 8601 with nine decimals. */
 export function isoTime(nanoseconds: bigint): string {
@@ -17,29 +26,30 @@ export function isoTime(nanoseconds: bigint): string {
 
 /** One received datagram as one line of JSON: bigint as string, data in base64 and, if printable, as text. */
 export function receivedJson(message: Message): string {
-  const { data, control } = message
+  const { address, port, family, size, truncated, controlTruncated, data } = message
+  const fields: Record<string, unknown> = {}
+  for (const row of typedRows) Object.assign(fields, jsonOf(row, message))
   return JSON.stringify({
-    address: message.address,
-    port: message.port,
-    family: message.family,
-    size: message.size,
-    destination: message.destination,
-    interface: message.interface,
-    interfaceName: message.interface === undefined ? undefined : interfaceName(message.interface),
-    cast: message.cast,
-    trafficClass: message.trafficClass,
-    ecn: message.ecn,
-    dscp: message.dscp,
-    hopLimit: message.hopLimit,
-    timestamp: message.timestamp?.toString(),
-    time: message.timestamp === undefined ? undefined : isoTime(message.timestamp),
-    segmentSize: message.segmentSize,
-    truncated: message.truncated,
-    controlTruncated: message.controlTruncated,
-    control: control?.map(({ level, type, data: payload }) => ({ level, type, data: hex(payload) })),
+    address,
+    port,
+    family,
+    size,
+    ...fields,
+    truncated,
+    controlTruncated,
+    control: message.control?.map(({ level, type, data: payload }) => ({ level, type, data: hex(payload) })),
     data: data.toString('base64'),
     text: printableText(data),
   })
+}
+
+/** The properties that a field has in JSON; none where it is not known. */
+function jsonOf({ name, value: { kind } }: FieldRow<ReceiveInfoName>, message: Message): Record<string, unknown> {
+  const value = message[name]
+  if (value === undefined) return {}
+  if (kind === 'interface') return { [name]: value, interfaceName: interfaceName(value as number) }
+  if (kind === 'time') return { [name]: (value as bigint).toString(), time: isoTime(value as bigint) }
+  return { [name]: value }
 }
 
 /** One received datagram as a block to read, with everything that is known about it. */
@@ -57,18 +67,31 @@ export function receivedText(message: Message, number: number, limit: number): s
 }
 
 function details(message: Message): string[] {
-  const { interface: index, cast, trafficClass, ecn, dscp, hopLimit, segmentSize } = message
-  const parts: string[] = []
-  if (index !== undefined) parts.push(`interface ${index} (${interfaceName(index) ?? 'name unknown'})`)
-  if (cast !== undefined) parts.push(cast)
-  if (trafficClass !== undefined) parts.push(`traffic class 0x${trafficClass.toString(16).padStart(2, '0')}`)
-  if (dscp !== undefined) parts.push(`dscp ${dscp}`)
-  if (ecn !== undefined) parts.push(`ecn ${ecn} ${ecnNames[ecn] ?? ''}`.trimEnd())
-  if (hopLimit !== undefined) parts.push(`hop limit ${hopLimit}`)
-  if (segmentSize !== undefined) parts.push(`segment size ${segmentSize}`)
+  const parts = textRows.map((row) => textOf(row, message)).filter((part) => part !== undefined)
   if (message.truncated) parts.push('DATA TRUNCATED')
   if (message.controlTruncated) parts.push('CONTROL TRUNCATED')
   return parts
+}
+
+/** undefined where the field is not known, and for what stands in the first line. */
+function textOf({ name, value: kinds }: FieldRow<ReceiveInfoName>, message: Message): string | undefined {
+  const value = message[name]
+  if (value === undefined) return undefined
+  switch (kinds.kind) {
+    case 'interface':
+      return `interface ${value as number} (${interfaceName(value as number) ?? 'name unknown'})`
+    case 'word':
+      return value as string
+    case 'integer':
+      return integerText(value as number, kinds)
+    default:
+      return undefined
+  }
+}
+
+function integerText(value: number, { label, hex, names }: Extract<ValueKind, { kind: 'integer' }>): string {
+  const digits = hex ? `0x${value.toString(16).padStart(2, '0')}` : String(value)
+  return `${label} ${digits} ${names?.[value] ?? ''}`.trimEnd()
 }
 
 function controlLine({ control }: Message): string[] {

@@ -12,7 +12,9 @@ import type { ReceiveInfoName, SocketOptions } from '../types'
 const { options: knownOptions, receive: toldFields, send: sentFields, toldClass } = binding.kernel
 
 /** What replyTo() needs, and what costs nothing beside it. */
-const DEFAULT_INFO: readonly ReceiveInfoName[] = ['destination', 'interface', 'cast', 'trafficClass']
+const DEFAULT_INFO = Object.values(receiveFields)
+  .filter(({ byDefault }) => byDefault)
+  .map(({ name }) => name)
 
 /** What the program has asked for. */
 const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
@@ -20,9 +22,6 @@ const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
 
 /** How kernels refuse an option that they do not have. */
 const NOT_THERE: readonly string[] = ['ENOPROTOOPT', 'EINVAL', 'ENOTSUP']
-
-/** Bits of the traffic class that a name stands for. */
-const CLASS_BITS: Readonly<Partial<Record<ReceiveInfoName, number>>> = { trafficClass: 0xff, ecn: 0x03, dscp: 0xfc }
 
 /** Whether the program asks for coalescing. */
 const wantsCoalescing = (options: SocketOptions): boolean =>
@@ -56,10 +55,8 @@ function isTold(name: ReceiveInfoName, options: SocketOptions): boolean {
   if (name === 'control') return true
   if (name === 'segmentSize') return knowsCoalescing(options)
   const families = TYPES[options.type].family === 4 ? (['IPv4'] as const) : (['IPv6', 'IPv4'] as const)
-  const half = CLASS_BITS[name] ?? 0
-  return families.some(
-    (family) => (toldFields[family] & receiveFields[name]) !== 0 && (toldClass[family] & half) === half,
-  )
+  const { bit, classMask } = receiveFields[name]
+  return families.some((family) => (toldFields[family] & bit) !== 0 && (toldClass[family] & classMask) === classMask)
 }
 
 /** Refuses the options that this kernel's tables do not have. @throws ENOTSUP, naming the option */
@@ -109,9 +106,9 @@ function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean)
   const names = namesOf(options)
   const coalescing = coalesces(options)
   const all = options.receiveInfo === false ? names : [...DEFAULT_INFO, ...names]
-  const wanted = all.reduce((bits, name) => bits | receiveFields[name], 0) & ~(Field.control | Field.segmentSize)
+  const wanted = all.reduce((bits, name) => bits | receiveFields[name].bit, 0) & ~(Field.control | Field.segmentSize)
   const missing = endpoint.enableReceive(wanted | (coalescing ? Field.segmentSize : 0))
-  const refused = names.find((name) => (receiveFields[name] & missing) !== 0)
+  const refused = names.find((name) => (receiveFields[name].bit & missing) !== 0)
   const without = refused ?? ((missing & Field.segmentSize) === 0 ? undefined : 'coalesce')
   if (without !== undefined) {
     // Any other error than that of an option that is not there says nothing about the kernel.

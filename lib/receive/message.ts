@@ -1,0 +1,70 @@
+import { castNames, Present } from '../native/constants'
+import { decodeControl } from '../native/control'
+import { receiveSlots } from '../native/slots'
+import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from '../types'
+
+const {
+  interface: HAS_INTERFACE,
+  trafficClass: HAS_TRAFFIC_CLASS,
+  hopLimit: HAS_HOP_LIMIT,
+  timestamp: HAS_TIMESTAMP,
+  truncated: TRUNCATED,
+  controlTruncated: CONTROL_TRUNCATED,
+  ecn: HAS_ECN,
+} = Present
+
+/** What the kernel reports about the message in one receive slot. */
+export class ReceivedInfo implements MessageInfo {
+  readonly address: string
+  readonly family: Family
+  readonly port: number
+  size: number
+  readonly destination: string | undefined
+  readonly interface: number | undefined
+  readonly cast: 'unicast' | 'multicast' | 'broadcast' | undefined
+  readonly trafficClass: number | undefined
+  readonly ecn: number | undefined
+  readonly dscp: number | undefined
+  readonly hopLimit: number | undefined
+  readonly timestamp: bigint | undefined
+  readonly segmentSize: number | undefined
+  truncated: boolean
+  readonly controlTruncated: boolean
+  readonly control: ControlMessage[] | undefined
+
+  constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
+    const present = receiveSlots.present(slot)
+    const octet = receiveSlots.trafficClass(slot)
+    const trafficClass = (present & HAS_TRAFFIC_CLASS) === 0 ? undefined : octet
+    this.address = receiveSlots.address(slot)
+    this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
+    this.port = receiveSlots.port(slot)
+    this.size = size
+    this.destination = receiveSlots.destination(slot)
+    this.interface = (present & HAS_INTERFACE) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
+    this.cast = castNames[receiveSlots.cast(slot)]
+    this.trafficClass = trafficClass
+    // Some kernels tell this half alone.
+    this.ecn = (present & (HAS_TRAFFIC_CLASS | HAS_ECN)) === 0 ? undefined : octet & 0x03
+    this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
+    this.hopLimit = (present & HAS_HOP_LIMIT) === 0 ? undefined : receiveSlots.hopLimit(slot)
+    this.timestamp = (present & HAS_TIMESTAMP) === 0 ? undefined : receiveSlots.timestamp(slot)
+    const segmentSize = receiveSlots.segmentSize(slot)
+    this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
+    this.truncated = (present & TRUNCATED) !== 0
+    this.controlTruncated = (present & CONTROL_TRUNCATED) !== 0
+    this.control = wantControl
+      ? decodeControl(receiveSlots.controlOffset(slot), receiveSlots.controlLength(slot))
+      : undefined
+  }
+}
+
+/** The same with its data. */
+export class ReceivedMessage extends ReceivedInfo implements Message {
+  data: ReceivedData
+
+  constructor(slot: number, data: ReceivedData, size: number, whole: boolean, wantControl: boolean) {
+    super(slot, size, whole, wantControl)
+    this.data = data
+  }
+}
