@@ -1,28 +1,47 @@
-import { LITTLE_ENDIAN, binding, offsetOf, receiveSlotMemory, sendSlotMemory } from './addon'
+import { binding, offsetOf, receiveSlotMemory, sendSlotMemory } from './addon'
 import { formatIPv4, formatIPv6, type ParsedAddress } from './address'
 
 const send = binding.layout.send
 const receive = binding.layout.receive
 
+type Layout = typeof send
+
+/**
+ * Where member `name` of a slot stands: `bytes` before the next member, as the slots have no padding. Another size means that
+ * the two sides do not belong together.
+ */
+function memberOf(layout: Layout, name: string, bytes: number): number {
+  const offset = offsetOf(layout, name)
+  const next = Math.min(...Object.values(layout).filter((other) => other > offset))
+  if (next - offset !== bytes) {
+    throw new Error(`The addon and the library do not belong together: ${name} has ${String(next - offset)} bytes`)
+  }
+  return offset
+}
+
+/** Offsets of members that hold one number, by name. */
+const membersOf = (layout: Layout) => ({
+  uint8: (name: string): number => memberOf(layout, name, 1),
+  uint32: (name: string): number => memberOf(layout, name, 4),
+  bigInt64: (name: string): number => memberOf(layout, name, 8),
+})
+
+export const sendMember = membersOf(send)
+export const receiveMember = membersOf(receive)
+
 export const SEND_SLOT_SIZE = offsetOf(send, 'slotSize')
 const RECEIVE_SLOT_SIZE = offsetOf(receive, 'slotSize')
 
-const SEND_TIME = offsetOf(send, 'sendTime')
 const FIELDS = offsetOf(send, 'fields') >> 2
 const DESTINATION_SCOPE = offsetOf(send, 'destinationScope') >> 2
-const INTERFACE_INDEX = offsetOf(send, 'interfaceIndex') >> 2
 const BUFFER_COUNT = offsetOf(send, 'bufferCount') >> 2
 const PROGRESS = offsetOf(send, 'progress') >> 2
 const SENT = offsetOf(send, 'sent') >> 2
 const CONTROL_OFFSET = offsetOf(send, 'controlOffset') >> 2
 const CONTROL_LENGTH = offsetOf(send, 'controlLength') >> 2
-const SEGMENT_SIZE = offsetOf(send, 'segmentSize') >> 2
 const DESTINATION_PORT = offsetOf(send, 'destinationPort') >> 1
 const DESTINATION_FAMILY = offsetOf(send, 'destinationFamily')
 const CONTROL_FAMILY = offsetOf(send, 'controlFamily')
-const HOP_LIMIT = offsetOf(send, 'hopLimit')
-const TRAFFIC_CLASS = offsetOf(send, 'trafficClass')
-const TRAFFIC_CLASS_MASK = offsetOf(send, 'trafficClassMask')
 const DONT_FRAGMENT = offsetOf(send, 'dontFragment')
 const FLAGS = offsetOf(send, 'flags')
 const WITHOUT_OFFLOAD = offsetOf(send, 'withoutOffload')
@@ -35,14 +54,14 @@ export class SendSlots {
   private readonly halves: Uint16Array
   private readonly words: Uint32Array
   private readonly doubles: Float64Array
-  private readonly view: DataView
+  private readonly longs: BigUint64Array
 
   constructor(memory: ArrayBuffer) {
     this.bytes = new Uint8Array(memory)
     this.halves = new Uint16Array(memory)
     this.words = new Uint32Array(memory)
     this.doubles = new Float64Array(memory)
-    this.view = new DataView(memory)
+    this.longs = new BigUint64Array(memory)
   }
 
   clear(index: number): void {
@@ -50,6 +69,20 @@ export class SendSlots {
     const first = (index * SEND_SLOT_SIZE) >> 3
     // Faster than fill() for so few.
     for (let at = first; at < first + SEND_SLOT_SIZE / 8; at++) doubles[at] = 0
+  }
+
+  // What a field holds, by the offset that sendMember gives for its name.
+
+  setUint8(index: number, member: number, value: number): void {
+    this.bytes[index * SEND_SLOT_SIZE + member] = value
+  }
+
+  setUint32(index: number, member: number, value: number): void {
+    this.words[(index * SEND_SLOT_SIZE + member) >> 2] = value
+  }
+
+  setBigUint64(index: number, member: number, value: bigint): void {
+    this.longs[(index * SEND_SLOT_SIZE + member) >> 3] = value
   }
 
   /** The first `count` slots. */
@@ -89,29 +122,8 @@ export class SendSlots {
     this.bytes[index * SEND_SLOT_SIZE + CONTROL_FAMILY] = family
   }
 
-  setInterface(index: number, interfaceIndex: number): void {
-    this.words[((index * SEND_SLOT_SIZE) >> 2) + INTERFACE_INDEX] = interfaceIndex
-  }
-
-  setTrafficClass(index: number, value: number, mask: number): void {
-    this.bytes[index * SEND_SLOT_SIZE + TRAFFIC_CLASS] = value
-    this.bytes[index * SEND_SLOT_SIZE + TRAFFIC_CLASS_MASK] = mask
-  }
-
-  setHopLimit(index: number, value: number): void {
-    this.bytes[index * SEND_SLOT_SIZE + HOP_LIMIT] = value
-  }
-
   setDontFragment(index: number, value: boolean): void {
     this.bytes[index * SEND_SLOT_SIZE + DONT_FRAGMENT] = value ? 2 : 1
-  }
-
-  setSegmentSize(index: number, value: number): void {
-    this.words[((index * SEND_SLOT_SIZE) >> 2) + SEGMENT_SIZE] = value
-  }
-
-  setSendTime(index: number, value: bigint): void {
-    this.view.setBigUint64(index * SEND_SLOT_SIZE + SEND_TIME, value, LITTLE_ENDIAN)
   }
 
   setFlags(index: number, value: number): void {
@@ -170,9 +182,7 @@ export function setWholeRest(slot: Uint8Array): void {
 /** The slots that the addon reads. */
 export const sharedSlots = new SendSlots(sendSlotMemory)
 
-const TIMESTAMP = offsetOf(receive, 'timestamp') >> 3
 const ADDRESS_SCOPE = offsetOf(receive, 'addressScope') >> 2
-const RECEIVE_INTERFACE = offsetOf(receive, 'interfaceIndex') >> 2
 const SIZE = offsetOf(receive, 'size') >> 2
 const OFFSET = offsetOf(receive, 'offset') >> 2
 const RECEIVE_CONTROL_OFFSET = offsetOf(receive, 'controlOffset') >> 2
@@ -181,9 +191,6 @@ const RECEIVE_SEGMENT_SIZE = offsetOf(receive, 'segmentSize') >> 2
 const PORT = offsetOf(receive, 'port') >> 1
 const FAMILY = offsetOf(receive, 'family')
 const DESTINATION_FAMILY_TOLD = offsetOf(receive, 'destinationFamily')
-const CAST = offsetOf(receive, 'cast')
-const RECEIVE_TRAFFIC_CLASS = offsetOf(receive, 'trafficClass')
-const RECEIVE_HOP_LIMIT = offsetOf(receive, 'hopLimit')
 const PRESENT = offsetOf(receive, 'present')
 const CHUNK = offsetOf(receive, 'chunk')
 const ADDRESS = offsetOf(receive, 'address') >> 2
@@ -216,6 +223,11 @@ export const Present = {
 
 /** The slots that the addon writes. */
 export const receiveSlots = {
+  // What a field holds, by the offset that receiveMember gives for its name.
+  uint8: byteAt,
+  uint32: (index: number, member: number): number => words[(index * RECEIVE_SLOT_SIZE + member) >> 2]!,
+  bigInt64: (index: number, member: number): bigint => longs[(index * RECEIVE_SLOT_SIZE + member) >> 3]!,
+
   present: (index: number): number => byteAt(index, PRESENT),
   family: (index: number): number => byteAt(index, FAMILY),
   address: (index: number): string => textAt(byteAt(index, FAMILY), index, ADDRESS, wordAt(index, ADDRESS_SCOPE)),
@@ -232,11 +244,6 @@ export const receiveSlots = {
     const family = byteAt(index, DESTINATION_FAMILY_TOLD)
     return family === 0 ? undefined : textAt(family, index, DESTINATION_TOLD, 0)
   },
-  interfaceIndex: (index: number): number => wordAt(index, RECEIVE_INTERFACE),
-  cast: (index: number): number => byteAt(index, CAST),
-  trafficClass: (index: number): number => byteAt(index, RECEIVE_TRAFFIC_CLASS),
-  hopLimit: (index: number): number => byteAt(index, RECEIVE_HOP_LIMIT),
-  timestamp: (index: number): bigint => longs[((index * RECEIVE_SLOT_SIZE) >> 3) + TIMESTAMP]!,
   size: (index: number): number => wordAt(index, SIZE),
   offset: (index: number): number => wordAt(index, OFFSET),
   chunk: (index: number): number => byteAt(index, CHUNK),

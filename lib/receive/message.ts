@@ -1,6 +1,12 @@
 import { decodeControl } from '../native/control'
-import { Present, receiveSlots } from '../native/slots'
+import { Present, receiveMember, receiveSlots } from '../native/slots'
 import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from '../types'
+
+const INTERFACE_INDEX = receiveMember.uint32('interfaceIndex')
+const CAST = receiveMember.uint8('cast')
+const TRAFFIC_CLASS = receiveMember.uint8('trafficClass')
+const HOP_LIMIT = receiveMember.uint8('hopLimit')
+const TIMESTAMP = receiveMember.bigInt64('timestamp')
 
 const CASTS = [undefined, 'unicast', 'multicast', 'broadcast'] as const
 
@@ -25,21 +31,21 @@ export class ReceivedInfo implements MessageInfo {
 
   constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
     const present = receiveSlots.present(slot)
-    const octet = receiveSlots.trafficClass(slot)
+    const octet = receiveSlots.uint8(slot, TRAFFIC_CLASS)
     const trafficClass = (present & Present.trafficClass) === 0 ? undefined : octet
     this.address = receiveSlots.address(slot)
     this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
     this.port = receiveSlots.port(slot)
     this.size = size
     this.destination = receiveSlots.destination(slot)
-    this.interface = (present & Present.interface) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
-    this.cast = CASTS[receiveSlots.cast(slot)]
+    this.interface = (present & Present.interface) === 0 ? undefined : receiveSlots.uint32(slot, INTERFACE_INDEX)
+    this.cast = CASTS[receiveSlots.uint8(slot, CAST)]
     this.trafficClass = trafficClass
     // Some kernels tell this half alone.
     this.ecn = (present & (Present.trafficClass | Present.ecn)) === 0 ? undefined : octet & 0x03
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
-    this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(slot)
-    this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.timestamp(slot)
+    this.hopLimit = (present & Present.hopLimit) === 0 ? undefined : receiveSlots.uint8(slot, HOP_LIMIT)
+    this.timestamp = (present & Present.timestamp) === 0 ? undefined : receiveSlots.bigInt64(slot, TIMESTAMP)
     const segmentSize = receiveSlots.segmentSize(slot)
     this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
     this.truncated = (present & Present.truncated) !== 0

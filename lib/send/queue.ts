@@ -1,6 +1,7 @@
 import { binding, report, Wait, type Endpoint } from '../native/addon'
 import { MAX_RECORDS } from '../native/control'
-import { checkViews, type SendContext } from '../message/encode'
+import { checkViews } from '../message/encode'
+import type { SendContext } from '../message/encoded'
 import { abortError, fromTransfer, outOfMemory, type ErrorPlace, type SocketError } from '../errors/socket-error'
 import { LinkedList } from '../util/linked-list'
 import {

@@ -1,7 +1,7 @@
 import type { AddressInfo, BlockList } from 'node:net'
 import type { ParsedAddress } from '../native/address'
 import { Option, report, type Endpoint } from '../native/addon'
-import type { SendContext } from '../message/encode'
+import type { SendContext } from '../message/encoded'
 import { receiveSlots } from '../native/slots'
 
 /** What a kernel says of a socket's addresses and options. */
