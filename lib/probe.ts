@@ -2,7 +2,7 @@ import { binding, report, type Endpoint, type FieldMasks } from './native/addon'
 import { bytesOf, parseAddress } from './native/address'
 import { fromNative } from './errors/socket-error'
 import { Field, Option, Present, SendClock } from './native/constants'
-import { receiveSlots, sharedSlots } from './native/slots'
+import { receiveMember, receiveSlots, sendMember, sharedSlots } from './native/slots'
 
 /**
  * What this kernel does with the fields: what its tables say, less what a try over loopback disproved. What could not be
@@ -194,8 +194,9 @@ function sendTry(pair: Pair, bit: number): void {
   const token = Math.floor(Math.random() * 2 ** 32)
   writeMessage(pair)
   sharedSlots.setSource(0, pair.name === 'IPv4' ? OTHER_SOURCE : address)
-  sharedSlots.setTrafficClass(0, TRAFFIC_CLASS, 0xff)
-  sharedSlots.setHopLimit(0, HOP_LIMIT)
+  sharedSlots.setUint8(0, sendMember.uint8('trafficClass'), TRAFFIC_CLASS)
+  sharedSlots.setUint8(0, sendMember.uint8('trafficClassMask'), 0xff)
+  sharedSlots.setUint8(0, sendMember.uint8('hopLimit'), HOP_LIMIT)
   sharedSlots.setFields(0, bit)
   if (pair.sender.send(1, new Uint8Array(Uint32Array.of(token).buffer)) === 1) pair.tries.push({ bit, token })
   else if (isRefused(report.status())) known[pair.name].open &= ~bit
@@ -234,9 +235,13 @@ function shows(bit: number): boolean | undefined {
     case Field.source:
       return receiveSlots.address(0) === '127.0.0.2'
     case Field.trafficClass:
-      return (present & Present.trafficClass) === 0 ? undefined : receiveSlots.trafficClass(0) === TRAFFIC_CLASS
+      return (present & Present.trafficClass) === 0
+        ? undefined
+        : receiveSlots.uint8(0, receiveMember.uint8('trafficClass')) === TRAFFIC_CLASS
     default:
-      return (present & Present.hopLimit) === 0 ? undefined : receiveSlots.hopLimit(0) === HOP_LIMIT
+      return (present & Present.hopLimit) === 0
+        ? undefined
+        : receiveSlots.uint8(0, receiveMember.uint8('hopLimit')) === HOP_LIMIT
   }
 }
 

@@ -1,67 +1,26 @@
-import { SocketAddress, type BlockList } from 'node:net'
-import { isWildcard, parseAddress, sameAddress, textOf, type ParsedAddress } from '../native/address'
-import { binding, LITTLE_ENDIAN } from '../native/addon'
+import { invalidArgType, invalidArgValue, invalidState, notSupported, outOfRange } from '../errors/socket-error'
+import { binding } from '../native/addon'
+import { isWildcard, parseAddress, type ParsedAddress } from '../native/address'
 import { Field, SendFlag } from '../native/constants'
-import { isBlocked } from './block-list'
 import { encodeControl } from '../native/control'
-import {
-  badPort,
-  invalidArgType,
-  invalidArgValue,
-  invalidState,
-  ipBlocked,
-  isConnected,
-  notSupported,
-  outOfRange,
-  type ErrorPlace,
-} from '../errors/socket-error'
 import { interfaceIndex } from '../native/interface-names'
-import type { SendSlots } from '../native/slots'
-import { fieldSupport } from '../probe'
+import { sendMember, type SendSlots } from '../native/slots'
 import type { OutgoingMessage } from '../types'
 import { byteLengthOf, checkBoolean, checkData, checkIntegerOf, checkObject, seemsData } from '../util/validate'
-
-/** What encoding needs to know of the socket. */
-export interface SendContext {
-  readonly family: 4 | 6
-  readonly raw: boolean
-  readonly borrowed: boolean
-  readonly ipv6Only: boolean
-  /** Set by createSocket({ sendTime }), or not known (borrowed). */
-  readonly sendTime: boolean
-  readonly ignoreUnsupported: boolean
-  /** The connected peer. */
-  readonly peer: ParsedAddress | undefined
-  /** The bound address. */
-  readonly local: ParsedAddress | undefined
-  /** The socket's own octet, whose other half `ecn` and `dscp` leave alone. */
-  readonly trafficClass: Readonly<Record<4 | 6, number>>
-  /** Addresses that nothing is sent to. */
-  readonly sendBlockList?: BlockList | undefined
-}
-
-/** Where messages are written down: slots and, beside them, what does not go into a slot. */
-export interface Encoded {
-  readonly slots: SendSlots
-  /** The views of all messages, in order: the first `viewCount`. */
-  readonly views: Uint8Array[]
-  viewCount: number
-  /** Raw control records by message; `withRecords`: there are any. */
-  readonly records: (Uint8Array | undefined)[]
-  withRecords: boolean
-  /** Whether checkViews() can still find memory that is shared; the addon refuses it, too, and can't name the message. */
-  unchecked: boolean
-  /** Where each went, for its error. */
-  readonly places: (Readonly<ErrorPlace> | undefined)[]
-}
+import { chosenByScope, encodeDestination } from './destination'
+import type { Encoded, SendContext } from './encoded'
+import { honoured } from './honoured'
+import { encodeUint32, encodeUint8, uint32Field, uint8Field } from './integer-field'
+import { encodeTrafficClass } from './traffic-class'
 
 const MAX_BYTES = 0xffffffff
 const { maxBuffers } = binding.layout
-const { sourceNeedsWildcard, interfaceDiscardsSource, sendFlags, sendClass, sendsCongestionExperienced } =
-  binding.kernel
-const sendsWholeClass = sendsCongestionExperienced && (sendClass.IPv4 & sendClass.IPv6) === 0xff
-/** Nothing but the tables' fields decides what this kernel honours. */
-const sourceIsPlain = !sourceNeedsWildcard && !interfaceDiscardsSource
+const { sourceNeedsWildcard, sendFlags } = binding.kernel
+
+const HOP_LIMIT = uint8Field('hopLimit')
+const SEGMENT_SIZE = uint32Field('segmentSize')
+const INTERFACE_INDEX = sendMember.uint32('interfaceIndex')
+const SEND_TIME = sendMember.bigInt64('sendTime')
 
 /**
  * Checks a message and writes it down as message `index`. Every property is read once, so that nothing can change
@@ -110,7 +69,7 @@ export function encode(
     scope = chosen
   }
   if (scope !== 0) {
-    slots.setInterface(index, scope)
+    slots.setUint32(index, INTERFACE_INDEX, scope)
     fields |= Field.interface
     // IP_PKTINFO without an address takes the bound address off the datagram (Linux: ip_cmsg_send).
     const { local } = context
@@ -122,21 +81,13 @@ export function encode(
   if (trafficClass !== undefined || ecn !== undefined || dscp !== undefined) {
     fields |= encodeTrafficClass(trafficClass, ecn, dscp, context, family, name, slots, index)
   }
-  if (hopLimit !== undefined) {
-    checkIntegerOf(hopLimit, name, 'hopLimit', 1, 255)
-    slots.setHopLimit(index, hopLimit)
-    fields |= Field.hopLimit
-  }
+  if (hopLimit !== undefined) fields |= encodeUint8(HOP_LIMIT, hopLimit, name, slots, index)
   if (dontFragment !== undefined) {
     checkBoolean(dontFragment, `${name}.dontFragment`)
     slots.setDontFragment(index, dontFragment)
     fields |= Field.dontFragment
   }
-  if (segmentSize !== undefined) {
-    checkIntegerOf(segmentSize, name, 'segmentSize', 1, 65535)
-    slots.setSegmentSize(index, segmentSize)
-    fields |= Field.segmentSize
-  }
+  if (segmentSize !== undefined) fields |= encodeUint32(SEGMENT_SIZE, segmentSize, name, slots, index)
   if (sendTime !== undefined) {
     encodeSendTime(sendTime, name, context, slots, index)
     fields |= Field.sendTime
@@ -155,78 +106,6 @@ export function encode(
   const bytes = encodeData(data, name, target)
   slots.setBufferCount(index, target.viewCount - first)
   return bytes
-}
-
-function encodeDestination(
-  address: unknown,
-  port: unknown,
-  to: unknown,
-  name: string,
-  context: SendContext,
-  target: Encoded,
-  index: number,
-): ParsedAddress {
-  let host = address
-  let number = port
-  if (to !== undefined) {
-    if (host !== undefined || number !== undefined) {
-      throw invalidArgValue(`${name}.to`, to, 'must not be given beside address and port')
-    }
-    const parts = partsOf(to, `${name}.to`)
-    if (parts.flowlabel !== 0 && !context.ignoreUnsupported) throw notSupported('to.flowlabel')
-    host = parts.address
-    number = parts.port
-  }
-  if (host === undefined && number === undefined && context.peer !== undefined) {
-    target.places[index] = undefined
-    target.slots.setPeer(index, context.peer)
-    return context.peer
-  }
-  if (typeof host !== 'string') throw invalidArgType(nameOf(name, to, 'address'), 'string', host)
-  if (context.peer !== undefined) throw isConnected()
-  if (context.raw) {
-    if (number !== undefined && number !== 0) {
-      throw invalidArgValue(nameOf(name, to, 'port'), number, 'must be left out on a raw socket')
-    }
-    number = 0
-  } else if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > 65535) {
-    // Port 0 is the kernel's to refuse: it can be the peer's, and then is no mistake of the program's.
-    throw badPort(nameOf(name, to, 'port'), number)
-  }
-  const parsed = parseAddress(host)
-  if (parsed === undefined) throw invalidArgValue(nameOf(name, to, 'address'), host, 'must be an IP address')
-  if (parsed.family === 6 ? context.family === 4 : context.ipv6Only) {
-    throw invalidArgValue(
-      nameOf(name, to, 'address'),
-      host,
-      `must be ${context.family === 4 ? 'IPv4' : 'IPv6'} on this socket`,
-    )
-  }
-  const { sendBlockList } = context
-  if (sendBlockList !== undefined && isBlocked(sendBlockList, textOf(parsed), parsed.family === 4 ? 'IPv4' : 'IPv6')) {
-    throw ipBlocked(host)
-  }
-  target.slots.setDestination(index, parsed, number as number)
-  target.places[index] = { address: host, port: number as number }
-  return parsed
-}
-
-/** What the destination's part is called in an error. */
-function nameOf(name: string, to: unknown, part: 'address' | 'port'): string {
-  if (to === undefined) return `${name}.${part}`
-  return part === 'port' ? `${name}.to.port` : `${name}.to`
-}
-
-/** A property of a SocketAddress-like object that has none throws. */
-function partsOf(to: unknown, name: string): { address: unknown; port: unknown; flowlabel: unknown } {
-  if (to instanceof SocketAddress) {
-    try {
-      return { address: to.address, port: to.port, flowlabel: to.flowlabel }
-    } catch {
-      // Made by Object.create(): only the prototype is a SocketAddress.
-    }
-  }
-  throw invalidArgType(name, 'SocketAddress', to)
 }
 
 /** Appends the views of `data`; returns their bytes. */
@@ -278,20 +157,6 @@ export function bytesOfViews(views: readonly Uint8Array[], first: number, end: n
   return bytes
 }
 
-/**
- * The interface that the scope of a destination names. Kernels look at the scope of link-local addresses alone (Linux:
- * __ipv6_addr_needs_scope_id), so for others it is sent as the interface; 0: there is none, or the kernel honours it.
- */
-function chosenByScope({ scope, w0 }: ParsedAddress): number {
-  if (scope === 0) return 0
-  const first = LITTLE_ENDIAN ? w0 & 0xff : w0 >>> 24
-  const second = LITTLE_ENDIAN ? (w0 >>> 8) & 0xff : (w0 >>> 16) & 0xff
-  // fe80::/10 (RFC 4291, 2.5.6), and ff01:: and ff02:: (2.7).
-  const needsScope =
-    first === 0xfe ? (second & 0xc0) === 0x80 : first === 0xff && ((second & 0x0f) === 1 || (second & 0x0f) === 2)
-  return needsScope ? 0 : scope
-}
-
 function sourceOf(source: unknown, family: 4 | 6, name: string): ParsedAddress {
   if (typeof source !== 'string') throw invalidArgType(`${name}.source`, 'string', source)
   const parsed = parseAddress(source)
@@ -313,61 +178,6 @@ function interfaceOf(through: unknown, name: string): number {
   return index
 }
 
-const ECN = 0x03
-const DSCP = 0xfc
-
-function encodeTrafficClass(
-  whole: unknown,
-  ecn: unknown,
-  dscp: unknown,
-  context: SendContext,
-  family: 4 | 6,
-  name: string,
-  slots: SendSlots,
-  index: number,
-): number {
-  if (whole !== undefined) {
-    if (ecn !== undefined || dscp !== undefined) {
-      throw invalidArgValue(`${name}.trafficClass`, whole, 'must not be given beside ecn or dscp, its halves')
-    }
-    checkIntegerOf(whole, name, 'trafficClass', 0, 255)
-    slots.setTrafficClass(index, whole, 0xff)
-    return classFields('trafficClass', whole, 0xff, context, family)
-  }
-  let value = context.trafficClass[family]
-  let mask = 0
-  if (ecn !== undefined) {
-    checkIntegerOf(ecn, name, 'ecn', 0, 3)
-    value = (value & DSCP) | ecn
-    mask |= ECN
-  }
-  if (dscp !== undefined) {
-    checkIntegerOf(dscp, name, 'dscp', 0, 63)
-    value = (value & ECN) | (dscp << 2)
-    mask |= DSCP
-  }
-  slots.setTrafficClass(index, value, mask)
-  return classFields(classField(whole, dscp), value, mask, context, family)
-}
-
-/** What a message that gives some of the octet calls it. */
-const classField = (whole: unknown, dscp: unknown): string =>
-  whole !== undefined ? 'trafficClass' : dscp === undefined ? 'ecn' : 'dscp'
-
-/** Some kernels send no more than the half for ECN, or not all of its values. */
-function classFields(field: string, value: number, mask: number, context: SendContext, family: 4 | 6): number {
-  if (sendsWholeClass) return Field.trafficClass
-  const name = family === 4 ? 'IPv4' : 'IPv6'
-  const sendable = sendClass[name]
-  const congested = !sendsCongestionExperienced && (mask & ECN) !== 0 && (value & ECN) === ECN
-  const partly = sendable !== 0 && (mask & ~sendable) !== 0
-  if (!context.ignoreUnsupported) {
-    if (congested) throw notSupported(field, { when: 'with the ECN value 3 (congestion experienced)' })
-    if (partly) throw notSupported(field, { when: `for ${name}` })
-  }
-  return congested || (sendable !== 0 && (mask & sendable) === 0) ? 0 : Field.trafficClass
-}
-
 const MAX_TIME = 0xffffffffffffffffn
 
 function encodeSendTime(sendTime: unknown, name: string, context: SendContext, slots: SendSlots, index: number): void {
@@ -378,7 +188,7 @@ function encodeSendTime(sendTime: unknown, name: string, context: SendContext, s
   if (!context.sendTime && !context.ignoreUnsupported) {
     throw invalidState(`${name}.sendTime needs a socket made with createSocket({ sendTime: true })`)
   }
-  slots.setSendTime(index, sendTime)
+  slots.setBigUint64(index, SEND_TIME, sendTime)
 }
 
 function flagsOf(flags: unknown, name: string, context: SendContext): number {
@@ -393,51 +203,4 @@ function flagsOf(flags: unknown, name: string, context: SendContext): number {
     else if (!context.ignoreUnsupported) throw notSupported(`flags.${flag}`)
   }
   return bits
-}
-
-const fieldNames = Object.entries(Field)
-
-/**
- * Those of `fields` that this kernel honours; refuses the others, or leaves them out when the socket says so. An error names
- * what the message gave of the traffic class.
- */
-function honoured(
-  fields: number,
-  peer: ParsedAddress,
-  source: unknown,
-  context: SendContext,
-  trafficClass: unknown,
-  dscp: unknown,
-): number {
-  const family = peer.family
-  const support = fieldSupport()
-  const name = family === 4 ? 'IPv4' : 'IPv6'
-  const possible = support.kernel[name] | (context.borrowed ? 0 : support.emulated[name]) | Field.control
-  let kept = fields & (possible | Field.segmentSize) // segmentation always works (src/batch.cc)
-  if (!context.sendTime) kept &= ~Field.sendTime
-  if (kept === fields && sourceIsPlain) return fields
-  let refused = fields & ~kept
-  let when = context.borrowed && (refused & support.emulated[name]) !== 0 ? 'on a borrowed socket' : `for ${name}`
-
-  if (family === 4 && interfaceDiscardsSource && (kept & Field.source) !== 0 && (kept & Field.interface) !== 0) {
-    kept &= ~Field.interface
-    refused |= Field.interface
-    when = 'together with source'
-  }
-  if (family === 4 && sourceNeedsWildcard && context.local !== undefined && !isWildcard(context.local)) {
-    // Such a kernel un-binds the socket, or says EINVAL. The address that it is bound to need not be said.
-    const bits = kept & (Field.source | Field.interface)
-    if (bits === Field.source && sameAddress(parseAddress(source as string)!, context.local)) {
-      kept &= ~Field.source
-    } else if (bits !== 0) {
-      kept &= ~bits
-      refused |= bits
-      when = 'on a socket that is bound to one address'
-    }
-  }
-  if (refused !== 0 && !context.ignoreUnsupported) {
-    const [field, bit] = fieldNames.find(([, each]) => (refused & each) !== 0)!
-    throw notSupported(bit === Field.trafficClass ? classField(trafficClass, dscp) : field, { when })
-  }
-  return kept
 }

@@ -171,6 +171,20 @@ export function numbersOf<const Name extends string>(
   return Object.fromEntries(names.map((name) => [name, numberOf(part, name)])) as Record<Name, number>
 }
 
+/**
+ * The offset of a slot's member that has `bytes` bytes: it ends where the next one starts, as the slots have no padding.
+ * @throws for a name that this addon does not have, or a member of another size
+ */
+export function memberOf(slot: string, name: string, bytes: number): number {
+  const offset = numberOf(slot, name)
+  const offsets = Object.values((addon.layout as Record<string, Record<string, number>>)[slot]!)
+  const size = Math.min(...offsets.filter((other) => other > offset)) - offset
+  if (size === bytes) return offset
+  throw new Error(
+    `sendmsg: the addon and the JavaScript are of different versions (${slot}.${name} has ${String(size)} bytes)`,
+  )
+}
+
 const layout = numbersOf('sizes', [
   'slotCount',
   'sendControlArena',

@@ -1,33 +1,37 @@
-import { LITTLE_ENDIAN, numberOf, receiveSlotMemory, sendSlotMemory } from './addon'
+import { memberOf, numberOf, receiveSlotMemory, sendSlotMemory } from './addon'
 import { formatIPv4, formatIPv6, type ParsedAddress } from './address'
 import { DontFragment } from './constants'
 
 export const SEND_SLOT_SIZE = numberOf('send', 'slotSize')
 const RECEIVE_SLOT_SIZE = numberOf('receive', 'slotSize')
 
-const SEND_TIME = numberOf('send', 'sendTime')
+const { mayFragment, neverFragment } = DontFragment
+
+/** Offsets of members that hold one number, by name. */
+const membersOf = (slot: 'send' | 'receive') => ({
+  uint8: (name: string): number => memberOf(slot, name, 1),
+  uint32: (name: string): number => memberOf(slot, name, 4),
+  bigInt64: (name: string): number => memberOf(slot, name, 8),
+})
+
+export const sendMember = membersOf('send')
+export const receiveMember = membersOf('receive')
+
 const FIELDS = numberOf('send', 'fields') >> 2
 const DESTINATION_SCOPE = numberOf('send', 'destinationScope') >> 2
-const INTERFACE_INDEX = numberOf('send', 'interfaceIndex') >> 2
 const BUFFER_COUNT = numberOf('send', 'bufferCount') >> 2
 const PROGRESS = numberOf('send', 'progress') >> 2
 const SENT = numberOf('send', 'sent') >> 2
 const CONTROL_OFFSET = numberOf('send', 'controlOffset') >> 2
 const CONTROL_LENGTH = numberOf('send', 'controlLength') >> 2
-const SEGMENT_SIZE = numberOf('send', 'segmentSize') >> 2
 const DESTINATION_PORT = numberOf('send', 'destinationPort') >> 1
 const DESTINATION_FAMILY = numberOf('send', 'destinationFamily')
 const CONTROL_FAMILY = numberOf('send', 'controlFamily')
-const HOP_LIMIT = numberOf('send', 'hopLimit')
-const TRAFFIC_CLASS = numberOf('send', 'trafficClass')
-const TRAFFIC_CLASS_MASK = numberOf('send', 'trafficClassMask')
 const DONT_FRAGMENT = numberOf('send', 'dontFragment')
 const FLAGS = numberOf('send', 'flags')
 const WITHOUT_OFFLOAD = numberOf('send', 'withoutOffload')
 const DESTINATION = numberOf('send', 'destination') >> 2
 const SOURCE = numberOf('send', 'source') >> 2
-
-const { mayFragment, neverFragment } = DontFragment
 
 /** Send slots in one piece of memory: the shared one, or one that a message waits in. */
 export class SendSlots {
@@ -35,14 +39,14 @@ export class SendSlots {
   private readonly halves: Uint16Array
   private readonly words: Uint32Array
   private readonly doubles: Float64Array
-  private readonly view: DataView
+  private readonly longs: BigUint64Array
 
   constructor(memory: ArrayBuffer) {
     this.bytes = new Uint8Array(memory)
     this.halves = new Uint16Array(memory)
     this.words = new Uint32Array(memory)
     this.doubles = new Float64Array(memory)
-    this.view = new DataView(memory)
+    this.longs = new BigUint64Array(memory)
   }
 
   clear(index: number): void {
@@ -50,6 +54,20 @@ export class SendSlots {
     const first = (index * SEND_SLOT_SIZE) >> 3
     // Faster than fill() for so few.
     for (let at = first; at < first + SEND_SLOT_SIZE / 8; at++) doubles[at] = 0
+  }
+
+  // What a field holds, by the offset that sendMember gives for its name.
+
+  setUint8(index: number, member: number, value: number): void {
+    this.bytes[index * SEND_SLOT_SIZE + member] = value
+  }
+
+  setUint32(index: number, member: number, value: number): void {
+    this.words[(index * SEND_SLOT_SIZE + member) >> 2] = value
+  }
+
+  setBigUint64(index: number, member: number, value: bigint): void {
+    this.longs[(index * SEND_SLOT_SIZE + member) >> 3] = value
   }
 
   /** The first `count` slots. */
@@ -89,29 +107,8 @@ export class SendSlots {
     this.bytes[index * SEND_SLOT_SIZE + CONTROL_FAMILY] = family
   }
 
-  setInterface(index: number, interfaceIndex: number): void {
-    this.words[((index * SEND_SLOT_SIZE) >> 2) + INTERFACE_INDEX] = interfaceIndex
-  }
-
-  setTrafficClass(index: number, value: number, mask: number): void {
-    this.bytes[index * SEND_SLOT_SIZE + TRAFFIC_CLASS] = value
-    this.bytes[index * SEND_SLOT_SIZE + TRAFFIC_CLASS_MASK] = mask
-  }
-
-  setHopLimit(index: number, value: number): void {
-    this.bytes[index * SEND_SLOT_SIZE + HOP_LIMIT] = value
-  }
-
   setDontFragment(index: number, value: boolean): void {
     this.bytes[index * SEND_SLOT_SIZE + DONT_FRAGMENT] = value ? neverFragment : mayFragment
-  }
-
-  setSegmentSize(index: number, value: number): void {
-    this.words[((index * SEND_SLOT_SIZE) >> 2) + SEGMENT_SIZE] = value
-  }
-
-  setSendTime(index: number, value: bigint): void {
-    this.view.setBigUint64(index * SEND_SLOT_SIZE + SEND_TIME, value, LITTLE_ENDIAN)
   }
 
   setFlags(index: number, value: number): void {
@@ -170,9 +167,7 @@ export function setWholeRest(slot: Uint8Array): void {
 /** The slots that the addon reads. */
 export const sharedSlots = new SendSlots(sendSlotMemory)
 
-const TIMESTAMP = numberOf('receive', 'timestamp') >> 3
 const ADDRESS_SCOPE = numberOf('receive', 'addressScope') >> 2
-const RECEIVE_INTERFACE = numberOf('receive', 'interfaceIndex') >> 2
 const SIZE = numberOf('receive', 'size') >> 2
 const OFFSET = numberOf('receive', 'offset') >> 2
 const RECEIVE_CONTROL_OFFSET = numberOf('receive', 'controlOffset') >> 2
@@ -181,9 +176,6 @@ const RECEIVE_SEGMENT_SIZE = numberOf('receive', 'segmentSize') >> 2
 const PORT = numberOf('receive', 'port') >> 1
 const FAMILY = numberOf('receive', 'family')
 const DESTINATION_FAMILY_TOLD = numberOf('receive', 'destinationFamily')
-const CAST = numberOf('receive', 'cast')
-const RECEIVE_TRAFFIC_CLASS = numberOf('receive', 'trafficClass')
-const RECEIVE_HOP_LIMIT = numberOf('receive', 'hopLimit')
 const PRESENT = numberOf('receive', 'present')
 const CHUNK = numberOf('receive', 'chunk')
 const ADDRESS = numberOf('receive', 'address') >> 2
@@ -205,6 +197,11 @@ function textAt(family: number, index: number, offset: number, scope: number): s
 
 /** The slots that the addon writes. */
 export const receiveSlots = {
+  // What a field holds, by the offset that receiveMember gives for its name.
+  uint8: byteAt,
+  uint32: (index: number, member: number): number => words[(index * RECEIVE_SLOT_SIZE + member) >> 2]!,
+  bigInt64: (index: number, member: number): bigint => longs[(index * RECEIVE_SLOT_SIZE + member) >> 3]!,
+
   present: (index: number): number => byteAt(index, PRESENT),
   family: (index: number): number => byteAt(index, FAMILY),
   address: (index: number): string => textAt(byteAt(index, FAMILY), index, ADDRESS, wordAt(index, ADDRESS_SCOPE)),
@@ -221,11 +218,6 @@ export const receiveSlots = {
     const family = byteAt(index, DESTINATION_FAMILY_TOLD)
     return family === 0 ? undefined : textAt(family, index, DESTINATION_TOLD, 0)
   },
-  interfaceIndex: (index: number): number => wordAt(index, RECEIVE_INTERFACE),
-  cast: (index: number): number => byteAt(index, CAST),
-  trafficClass: (index: number): number => byteAt(index, RECEIVE_TRAFFIC_CLASS),
-  hopLimit: (index: number): number => byteAt(index, RECEIVE_HOP_LIMIT),
-  timestamp: (index: number): bigint => longs[((index * RECEIVE_SLOT_SIZE) >> 3) + TIMESTAMP]!,
   size: (index: number): number => wordAt(index, SIZE),
   offset: (index: number): number => wordAt(index, OFFSET),
   chunk: (index: number): number => byteAt(index, CHUNK),

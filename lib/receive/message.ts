@@ -1,6 +1,6 @@
 import { castNames, Present } from '../native/constants'
 import { decodeControl } from '../native/control'
-import { receiveSlots } from '../native/slots'
+import { receiveMember, receiveSlots } from '../native/slots'
 import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from '../types'
 
 const {
@@ -12,6 +12,12 @@ const {
   controlTruncated: CONTROL_TRUNCATED,
   ecn: HAS_ECN,
 } = Present
+
+const INTERFACE_INDEX = receiveMember.uint32('interfaceIndex')
+const CAST = receiveMember.uint8('cast')
+const TRAFFIC_CLASS = receiveMember.uint8('trafficClass')
+const HOP_LIMIT = receiveMember.uint8('hopLimit')
+const TIMESTAMP = receiveMember.bigInt64('timestamp')
 
 /** What the kernel reports about the message in one receive slot. */
 export class ReceivedInfo implements MessageInfo {
@@ -34,21 +40,21 @@ export class ReceivedInfo implements MessageInfo {
 
   constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
     const present = receiveSlots.present(slot)
-    const octet = receiveSlots.trafficClass(slot)
+    const octet = receiveSlots.uint8(slot, TRAFFIC_CLASS)
     const trafficClass = (present & HAS_TRAFFIC_CLASS) === 0 ? undefined : octet
     this.address = receiveSlots.address(slot)
     this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
     this.port = receiveSlots.port(slot)
     this.size = size
     this.destination = receiveSlots.destination(slot)
-    this.interface = (present & HAS_INTERFACE) === 0 ? undefined : receiveSlots.interfaceIndex(slot)
-    this.cast = castNames[receiveSlots.cast(slot)]
+    this.interface = (present & HAS_INTERFACE) === 0 ? undefined : receiveSlots.uint32(slot, INTERFACE_INDEX)
+    this.cast = castNames[receiveSlots.uint8(slot, CAST)]
     this.trafficClass = trafficClass
     // Some kernels tell this half alone.
     this.ecn = (present & (HAS_TRAFFIC_CLASS | HAS_ECN)) === 0 ? undefined : octet & 0x03
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
-    this.hopLimit = (present & HAS_HOP_LIMIT) === 0 ? undefined : receiveSlots.hopLimit(slot)
-    this.timestamp = (present & HAS_TIMESTAMP) === 0 ? undefined : receiveSlots.timestamp(slot)
+    this.hopLimit = (present & HAS_HOP_LIMIT) === 0 ? undefined : receiveSlots.uint8(slot, HOP_LIMIT)
+    this.timestamp = (present & HAS_TIMESTAMP) === 0 ? undefined : receiveSlots.bigInt64(slot, TIMESTAMP)
     const segmentSize = receiveSlots.segmentSize(slot)
     this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
     this.truncated = (present & TRUNCATED) !== 0

@@ -1,6 +1,6 @@
 import { binding, report, type Endpoint } from '../native/addon'
 import { fromTransfer } from '../errors/socket-error'
-import type { SendContext } from '../message/encode'
+import type { SendContext } from '../message/encoded'
 import { Batch, dropBlocked, MESSAGES, receiveInto, shorten, type Form, type ReceiveStyle } from './receive'
 import type { Message } from '../types'
 import type { Room } from './room'

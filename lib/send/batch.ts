@@ -1,6 +1,7 @@
 import { binding } from '../native/addon'
 import { MAX_RECORDS, sharedRecords } from '../native/control'
-import { bytesOfViews, encode, type Encoded, type SendContext } from '../message/encode'
+import { bytesOfViews, encode } from '../message/encode'
+import type { Encoded, SendContext } from '../message/encoded'
 import { invalidState, type ErrorPlace } from '../errors/socket-error'
 import { SEND_SLOT_SIZE, SendSlots, sharedSlots } from '../native/slots'
 import type { OutgoingMessage } from '../types'

@@ -1,7 +1,8 @@
 import { binding, report, type Endpoint } from '../native/addon'
 import { Wait } from '../native/constants'
 import { MAX_RECORDS } from '../native/control'
-import { checkViews, type SendContext } from '../message/encode'
+import { checkViews } from '../message/encode'
+import type { SendContext } from '../message/encoded'
 import { abortError, fromTransfer, outOfMemory, type ErrorPlace, type SocketError } from '../errors/socket-error'
 import { LinkedList } from '../util/linked-list'
 import {

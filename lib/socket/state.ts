@@ -2,7 +2,7 @@ import type { AddressInfo, BlockList } from 'node:net'
 import type { ParsedAddress } from '../native/address'
 import { report, type Endpoint } from '../native/addon'
 import { Option } from '../native/constants'
-import type { SendContext } from '../message/encode'
+import type { SendContext } from '../message/encoded'
 import { receiveSlots } from '../native/slots'
 
 /** What a kernel says of a socket's addresses and options. */
