@@ -77,7 +77,7 @@ export function encode(
       fields |= Field.source
     }
   }
-  // Each field in turn: a function for each kind of value took a tenth more time, a loop over the table takes more.
+  // Each field in turn: a function for each kind of value took a tenth more time.
   if (trafficClass !== undefined || ecn !== undefined || dscp !== undefined) {
     fields |= encodeTrafficClass(trafficClass, ecn, dscp, context, family, name, slots, index)
   }
