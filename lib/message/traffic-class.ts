@@ -1,16 +1,17 @@
 import { invalidArgValue, notSupported } from '../errors/socket-error'
 import { binding } from '../native/addon'
 import { sendMember, type SendSlots } from '../native/slots'
+import { checkIntegerOf } from '../util/validate'
 import type { SendContext } from './encoded'
 import { sendFields } from './fields'
-import { checkField, integerField } from './integer-field'
+import { integerField } from './integer-field'
 
 const { sendClass, sendsCongestionExperienced } = binding.kernel
 const sendsWholeClass = sendsCongestionExperienced && (sendClass.IPv4 & sendClass.IPv6) === 0xff
 
-const OCTET_FIELD = integerField('trafficClass')
-const ECN_FIELD = integerField('ecn')
-const DSCP_FIELD = integerField('dscp')
+const { bit: BIT, max: MAX_OCTET } = integerField('trafficClass')
+const { max: MAX_ECN } = integerField('ecn')
+const { max: MAX_DSCP } = integerField('dscp')
 const ECN = sendFields.ecn.classMask
 const DSCP = sendFields.dscp.classMask
 
@@ -32,7 +33,7 @@ export function encodeTrafficClass(
     if (ecn !== undefined || dscp !== undefined) {
       throw invalidArgValue(`${name}.trafficClass`, whole, 'must not be given beside ecn or dscp, its halves')
     }
-    checkField(whole, OCTET_FIELD, name)
+    checkIntegerOf(whole, name, 'trafficClass', 0, MAX_OCTET)
     slots.setUint8(index, TRAFFIC_CLASS, whole)
     slots.setUint8(index, TRAFFIC_CLASS_MASK, 0xff)
     return takenOf('trafficClass', whole, 0xff, context, family)
@@ -40,12 +41,12 @@ export function encodeTrafficClass(
   let value = context.trafficClass[family]
   let mask = 0
   if (ecn !== undefined) {
-    checkField(ecn, ECN_FIELD, name)
+    checkIntegerOf(ecn, name, 'ecn', 0, MAX_ECN)
     value = (value & DSCP) | ecn
     mask |= ECN
   }
   if (dscp !== undefined) {
-    checkField(dscp, DSCP_FIELD, name)
+    checkIntegerOf(dscp, name, 'dscp', 0, MAX_DSCP)
     value = (value & ECN) | (dscp << 2)
     mask |= DSCP
   }
@@ -60,7 +61,7 @@ export const classFieldName = (whole: unknown, dscp: unknown): string =>
 
 /** The field's bit, if the kernel takes what is given: some send the ECN half alone, or not all of its values. */
 function takenOf(field: string, value: number, mask: number, context: SendContext, family: 4 | 6): number {
-  if (sendsWholeClass) return OCTET_FIELD.bit
+  if (sendsWholeClass) return BIT
   const name = family === 4 ? 'IPv4' : 'IPv6'
   const sendable = sendClass[name]
   const congested = !sendsCongestionExperienced && (mask & ECN) !== 0 && (value & ECN) === ECN
@@ -69,5 +70,5 @@ function takenOf(field: string, value: number, mask: number, context: SendContex
     if (congested) throw notSupported(field, { when: 'with the ECN value 3 (congestion experienced)' })
     if (partly) throw notSupported(field, { when: `for ${name}` })
   }
-  return congested || (sendable !== 0 && (mask & sendable) === 0) ? 0 : OCTET_FIELD.bit
+  return congested || (sendable !== 0 && (mask & sendable) === 0) ? 0 : BIT
 }
