@@ -69,7 +69,8 @@ export function messageFields(options: MessageOptions): Omit<OutgoingMessage, 'd
   for (const { row, option, key } of places) {
     const value = given[key]
     if (value === undefined) continue
-    message[row.name] = row.value.kind === 'time' ? absolute(value as SendTime) : (option.value ?? value)
+    message[row.name satisfies keyof OutgoingMessage] =
+      row.value.kind === 'time' ? absolute(value as SendTime) : (option.value ?? value)
   }
   const set = flags.filter(([name]) => given[name])
   if (set.length > 0) message.flags = Object.fromEntries(set.map(([name]) => [name, true]))
