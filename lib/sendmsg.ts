@@ -1,7 +1,8 @@
 import type { Socket as DgramSocket } from 'node:dgram'
 import { anyCopy, borrow, borrowForReceiving, notSocket } from './socket/borrowed-socket'
-import { Socket, transportOf } from './socket/socket'
-import type { Transport } from './socket/handle'
+import { handleOf, Socket } from './socket/socket'
+import type { Sender } from './send/sender'
+import type { SocketHandle } from './socket/handle'
 import type {
   Message,
   OutgoingMessage,
@@ -22,14 +23,14 @@ export type ReceivingSocket = Socket | number
 
 Object.defineProperty(Socket.prototype, anyCopy, { value: true })
 
-function sending(socket: SendingSocket): Transport {
-  return isOurs(socket) ? socket[transportOf] : borrow(socket)
+function senderOf(socket: SendingSocket): Sender {
+  return (isOurs(socket) ? socket[handleOf] : borrow(socket)).sender
 }
 
 function isOurs(socket: unknown): socket is Socket {
   if (!(socket instanceof Socket)) return false
   // Made by Object.create(): only the prototype is a socket's.
-  if ((socket[transportOf] as Transport | undefined) === undefined) throw notSocket(socket)
+  if ((socket[handleOf] as SocketHandle | undefined) === undefined) throw notSocket(socket)
   return true
 }
 
@@ -46,7 +47,7 @@ function isOurs(socket: unknown): socket is Socket {
 export function sendmsg(socket: SendingSocket, message: OutgoingMessage, options?: WaitOptions): Promise<number> {
   // Not by attempt(): a promise around a promise costs as much as the call.
   try {
-    return sending(socket).sendmsg(message, options)
+    return senderOf(socket).sendmsg(message, options)
   } catch (error) {
     const reason = error as Error
     return Promise.reject(reason)
@@ -61,7 +62,7 @@ export function sendmsg(socket: SendingSocket, message: OutgoingMessage, options
  * @throws as `sendmsg` rejects
  */
 export function trySendmsg(socket: SendingSocket, message: OutgoingMessage): number | null {
-  return sending(socket).trySendmsg(message)
+  return senderOf(socket).trySendmsg(message)
 }
 
 /**
@@ -77,7 +78,7 @@ export function sendmmsg(
   messages: readonly OutgoingMessage[],
   options?: WaitOptions,
 ): Promise<number> {
-  return attempt(() => sending(socket).sendmmsg(messages, options))
+  return attempt(() => senderOf(socket).sendmmsg(messages, options))
 }
 
 /**
@@ -87,7 +88,7 @@ export function sendmmsg(
  * @throws as `sendmsg` rejects, when a message is wrong or the first one fails
  */
 export function trySendmmsg(socket: SendingSocket, messages: readonly OutgoingMessage[]): number {
-  return sending(socket).trySendmmsg(messages)
+  return senderOf(socket).trySendmmsg(messages)
 }
 
 /**
@@ -102,7 +103,7 @@ export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = NO_OP
   return attempt(async () => {
     if (isOurs(socket)) return socket.recvmsg(options)
     checkObject(options, 'options')
-    const [message] = await borrowForReceiving(socket).receive(checkRoom(options, 1), 'recvmsg', options)
+    const [message] = await borrowForReceiving(socket).pull.receive(checkRoom(options, 1), 'recvmsg', options)
     return message!
   })
 }
@@ -111,7 +112,7 @@ export function recvmsg(socket: ReceivingSocket, options: ReceiveOptions = NO_OP
 export function tryRecvmsg(socket: ReceivingSocket, options: ReceiveRoom = NO_OPTIONS): Message | null {
   if (isOurs(socket)) return socket.tryRecvmsg(options)
   checkObject(options, 'options')
-  return borrowForReceiving(socket).tryReceive(checkRoom(options, 1))[0] ?? null
+  return borrowForReceiving(socket).pull.tryReceive(checkRoom(options, 1))[0] ?? null
 }
 
 /** Receives what is there, at most `options.count` messages; waits until there is one. @throws as `recvmsg` */
@@ -119,7 +120,7 @@ export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = 
   return attempt(() => {
     if (isOurs(socket)) return socket.recvmmsg(options)
     checkObject(options, 'options')
-    return borrowForReceiving(socket).receive(checkManyRoom(options), 'recvmmsg', options)
+    return borrowForReceiving(socket).pull.receive(checkManyRoom(options), 'recvmmsg', options)
   })
 }
 
@@ -127,7 +128,7 @@ export function recvmmsg(socket: ReceivingSocket, options: ReceiveManyOptions = 
 export function tryRecvmmsg(socket: ReceivingSocket, options: ReceiveManyRoom = NO_OPTIONS): Message[] {
   if (isOurs(socket)) return socket.tryRecvmmsg(options)
   checkObject(options, 'options')
-  return borrowForReceiving(socket).tryReceive(checkManyRoom(options))
+  return borrowForReceiving(socket).pull.tryReceive(checkManyRoom(options))
 }
 
 /** What a function that waits throws is its rejection. */

@@ -15,7 +15,7 @@ import { byteLengthOf, checkFunction, checkObject, checkString, checkView, partO
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 
-/** What dgram's forms of `send` take as data. */
+/** Data that dgram's forms of `send` accept. */
 export type SendData = string | NodeJS.ArrayBufferView
 
 export interface SendArguments {
@@ -26,7 +26,7 @@ export interface SendArguments {
   readonly callback: SendCallback | undefined
 }
 
-/** dgram's `send(msg[, offset, length][, port][, address][, callback])`, with its rules for what is what. */
+/** dgram's `send(msg[, offset, length][, port][, address][, callback])`, with dgram's rules for which argument is which. */
 export function parseSendArguments(args: readonly unknown[], connected: boolean): SendArguments {
   return connected ? parseToPeer(args) : parseToAddress(args)
 }
@@ -58,7 +58,7 @@ const isFunction = (value: unknown): value is Callable => typeof value === 'func
 
 const callbackOf = (value: unknown): Callable | undefined => (isFunction(value) ? value : undefined)
 
-/** dgram takes any false value for no address. */
+/** As in dgram, any falsy value is no address. */
 function addressOf(value: unknown, name: string): string | undefined {
   if (!value) return undefined
   checkString(value, name)
@@ -91,19 +91,19 @@ function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
   const whole = viewOf(message, 'buffer', message)
   const start = unsigned(offset, 'offset')
   const size = unsigned(length, 'length')
-  const most = byteLengthOf(whole)
-  if (start > most) throw bufferOutOfBounds('offset')
-  if (start + size > most) throw bufferOutOfBounds('length')
+  const max = byteLengthOf(whole)
+  if (start > max) throw bufferOutOfBounds('offset')
+  if (start + size > max) throw bufferOutOfBounds('length')
   return partOf(whole, start, size)
 }
 
-/** Whatever JavaScript makes a number of by itself, as with dgram. Code of the program can run. */
+/** As in dgram, whatever JavaScript converts to a number. The conversion can run code of the program. */
 function unsigned(value: unknown, name: string): number {
   if (typeof value === 'bigint') throw invalidArgType(name, 'number', value)
   try {
     return Number(value) >>> 0
   } catch (error) {
-    // A symbol, or an object without a primitive value. What the program's own code throws passes.
+    // A symbol, or an object without a primitive value. What code of the program throws is rethrown.
     if (error instanceof TypeError && !('code' in error)) throw invalidArgType(name, 'number', value)
     throw error
   }
@@ -119,12 +119,22 @@ export function checkPort(port: unknown, name: string, allowZero: boolean): numb
   return number
 }
 
+/** Options of `bind`, as dgram has them. */
+export interface BindOptions {
+  port?: number | undefined
+  address?: string | undefined
+  /** In a cluster worker: the descriptor is this worker's own. Ports are never shared with other workers, but by `reusePort`. */
+  exclusive?: boolean | undefined
+  /** A bound datagram socket, to be taken over. */
+  fd?: number | undefined
+}
+
 export interface BindArguments {
   readonly port: number
   readonly address: string | undefined
   /** A descriptor that somebody else opened. */
   readonly fd: number | undefined
-  /** In a cluster worker: not shared with other workers. */
+  /** In a cluster worker: the socket is not shared with other workers. */
   readonly exclusive: boolean
   readonly callback: (() => void) | undefined
 }
@@ -145,7 +155,7 @@ export function parseBindArguments(args: readonly unknown[]): BindArguments {
       : {
           port: isFunction(first) ? undefined : first,
           address: isFunction(second) ? undefined : second,
-          // Not what Object.prototype has.
+          // Object.prototype can have these.
           exclusive: undefined,
           fd: undefined,
         }

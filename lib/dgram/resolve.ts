@@ -2,13 +2,13 @@ import dns from 'node:dns'
 import { parseAddress, tryParseAddress, type ParsedAddress } from '../native/address'
 import type { LookupFunction } from '../types'
 
-/** No error and nothing parsed: what was found is no address. */
+/** Neither an error nor a parsed address: the result of the look-up is no address. */
 export type Resolved = (error: Error | null, address: string, parsed: ParsedAddress | undefined) => void
 
-/** dgram gives the family as a number where dns.lookup takes options, too. */
+/** dgram passes the family as a number. dns.lookup takes options, too. */
 type Lookup = (hostname: string, family: number, callback: Parameters<LookupFunction>[2]) => void
 
-/** What is no address is undefined; that an interface could not be looked up is an error. */
+/** Undefined for what is no address; an error when the interface of the scope cannot be looked up. */
 function parse(text: string): ParsedAddress | Error | undefined {
   try {
     return parseAddress(text)
@@ -19,16 +19,16 @@ function parse(text: string): ParsedAddress | Error | undefined {
 
 const { lookup: nodeLookup } = dns
 
-/** Whether a `lookup` is to be asked for addresses, too: the program's own, or one in place of dns.lookup. */
+/** Whether a `lookup` must be asked also for addresses: the program has its own, or has replaced dns.lookup. */
 const isReplaced = (lookup: LookupFunction | undefined): boolean => lookup !== undefined || dns.lookup !== nodeLookup
 
-/** The address that a text stands for, unless a `lookup` is to be asked. */
+/** The parsed address, unless a `lookup` must be asked. */
 export const literal = (host: string, lookup: LookupFunction | undefined): ParsedAddress | undefined =>
   isReplaced(lookup) ? undefined : tryParseAddress(host)
 
 /**
- * Calls back once with the address that dgram's own forms of bind, connect and send mean; at once only if a `lookup` of the
- * user's does. That is asked for addresses, too, as dgram does.
+ * Resolves the address of dgram's own forms of bind, connect and send. Calls back once; synchronously only if the program's
+ * own `lookup` does. As in dgram, such a `lookup` is asked for addresses, too.
  */
 export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | undefined, callback: Resolved): void {
   const known = isReplaced(lookup) ? undefined : parse(host)
@@ -55,7 +55,7 @@ export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | un
       else answer(null, text, found)
     })
   } catch (error) {
-    // What the callback threw is not the look-up's.
+    // The callback threw, not the look-up.
     if (answered) throw error
     process.nextTick(answer, error, host, undefined)
   }

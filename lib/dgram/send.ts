@@ -6,7 +6,7 @@ import type { LookupFunction, OutgoingMessage } from '../types'
 
 const noop = (): void => undefined
 
-/** A message of dgram's own forms. It inherits nothing, whatever Object.prototype has. */
+/** A message made of dgram's arguments. It inherits nothing, whatever Object.prototype has. */
 class PlainMessage implements OutgoingMessage {
   constructor(
     readonly data: readonly Uint8Array[],
@@ -18,30 +18,32 @@ Object.setPrototypeOf(PlainMessage.prototype, null)
 
 const NOWHERE: ErrorPlace = Object.freeze({ address: undefined, port: undefined })
 
-/** dgram calls it so. */
+/** As in dgram's errors, the call is `send`. */
 const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace): SocketError =>
   new SocketError({ code, nativeCode, nativeName, syscall: 'send', ...place })
 
 /** The socket that dgram's forms send on. */
 export interface DgramSender {
-  readonly family: 4 | 6
-  readonly raw: boolean
+  readonly state: {
+    readonly family: 4 | 6
+    readonly raw: boolean
+    readonly connected: boolean
+    readonly loopback: string
+    /** Whether the socket can send to this address. */
+    reaches(address: ParsedAddress): boolean
+  }
   readonly closed: boolean
-  readonly connected: boolean
-  readonly loopback: string
-  /** Whether the socket can send there. */
-  reaches(address: ParsedAddress): boolean
-  /** As `handle.send`. */
+  /** As `handle.sender.send`. */
   send(message: OutgoingMessage, callback: SendCallback): void
-  /** Emits `'error'` in a tick of its own. */
+  /** Emits `'error'` in the next tick. */
   emitError(error: Error): void
 }
 
-/** What libuv says of an address that is none of the socket's family. */
+/** libuv's error for an address that is not of the socket's family. */
 export const invalidAddress = (syscall: string, address: string | undefined, port: number): SocketError =>
   new SocketError({ code: 'EINVAL', syscall, address, port })
 
-/** dgram's own forms of `send`: what is wrong behind the arguments is told to the callback, or to nobody. */
+/** dgram's own forms of `send`. Errors that are found after the arguments are checked go to the callback, if there is one. */
 export class DgramSend {
   constructor(
     private readonly sender: DgramSender,
@@ -54,15 +56,15 @@ export class DgramSend {
       this.transmit(new PlainMessage(data), NOWHERE, callback)
       return
     }
-    const host = address ?? this.sender.loopback
+    const host = address ?? this.sender.state.loopback
     const known = literal(host, this.lookup)
     if (known !== undefined) {
-      // At once, as there is nothing to look up, and dgram would lose it when close() follows. Told when dgram would tell.
-      const later: SendCallback | undefined = callback && ((...result) => process.nextTick(callback, ...result))
-      this.sendTo(known, host, given, later)
+      // Sent at once, as there is nothing to look up: dgram would lose it when close() follows. Reported when dgram reports.
+      const deferred: SendCallback | undefined = callback && ((...result) => process.nextTick(callback, ...result))
+      this.sendTo(known, host, given, deferred)
       return
     }
-    resolve(host, this.sender.family, this.lookup, (error, text, parsed) => {
+    resolve(host, this.sender.state.family, this.lookup, (error, text, parsed) => {
       if (this.sender.closed) {
         if (callback !== undefined) process.nextTick(callback, error ?? canceled('send', { address, port }))
       } else if (error === null) {
@@ -81,12 +83,12 @@ export class DgramSend {
     { data, port, address }: SendArguments,
     callback: SendCallback | undefined,
   ): void {
-    if (this.sender.connected) {
-      // Since it was asked for.
+    if (this.sender.state.connected) {
+      // The socket was connected while the look-up was under way.
       const error = new SocketError({ code: 'EISCONN', syscall: 'send', address, port })
       if (callback !== undefined) process.nextTick(callback, error)
-    } else if (parsed !== undefined && this.sender.reaches(parsed)) {
-      const message = new PlainMessage(data, text, this.sender.raw ? undefined : port)
+    } else if (parsed !== undefined && this.sender.state.reaches(parsed)) {
+      const message = new PlainMessage(data, text, this.sender.state.raw ? undefined : port)
       this.transmit(message, { address, port }, callback)
     } else if (callback !== undefined) {
       process.nextTick(callback, invalidAddress('send', address, port!))
@@ -94,7 +96,7 @@ export class DgramSend {
   }
 
   private transmit(message: OutgoingMessage, place: ErrorPlace, callback: SendCallback | undefined): void {
-    const told: SendCallback =
+    const report: SendCallback =
       callback === undefined
         ? noop
         : (error, bytes) => {
@@ -102,7 +104,7 @@ export class DgramSend {
             else (callback as (error: Error) => void)(error instanceof SocketError ? asSend(error, place) : error)
           }
     try {
-      this.sender.send(message, told)
+      this.sender.send(message, report)
     } catch (error) {
       if (callback !== undefined) process.nextTick(callback, error)
     }

@@ -122,7 +122,6 @@ function encodeData(data: unknown, name: string, target: Encoded): number {
   const { views } = target
   const first = target.viewCount
   if (seemsData(data)) {
-    target.unchecked = true
     const bytes = byteLengthOf(data)
     if (bytes > MAX_BYTES) throw tooLong(name, bytes)
     views[target.viewCount++] = data
@@ -141,19 +140,6 @@ function encodeData(data: unknown, name: string, target: Encoded): number {
   const bytes = bytesOfViews(views, first, target.viewCount)
   if (bytes > MAX_BYTES) throw tooLong(name, bytes)
   return bytes
-}
-
-/** Checks what encode() left to be checked: the memory of the messages' data. `nameOf` gives a message's name in errors. */
-export function checkViews(target: Encoded, count: number, nameOf: (index: number) => string): void {
-  if (!target.unchecked) return
-  let view = 0
-  for (let index = 0; index < count; index++) {
-    const views = target.slots.bufferCount(index)
-    // Those of an array are checked already.
-    if (views === 1) checkData(target.views[view], nameOf(index))
-    view += views
-  }
-  target.unchecked = false
 }
 
 const tooLong = (name: string, bytes: number): Error =>

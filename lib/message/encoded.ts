@@ -31,8 +31,6 @@ export interface Encoded {
   /** Raw control records by message; `withRecords`: there are any. */
   readonly records: (Uint8Array | undefined)[]
   withRecords: boolean
-  /** Whether checkViews() can still find memory that is shared; the addon refuses it, too, and can't name the message. */
-  unchecked: boolean
   /** Where each went, for its error. */
   readonly places: (Readonly<ErrorPlace> | undefined)[]
 }

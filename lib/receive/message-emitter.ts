@@ -6,17 +6,17 @@ import type { ReceiveQueue } from './queue'
 import { Batch, MESSAGES, type Form } from './receive'
 import { roomFor } from './room'
 
-/** Messages that are given to listeners in one turn of the loop at most, so that one socket starves nobody. */
+/** Listeners get at most so many messages in one turn of the event loop, so that one socket does not starve the others. */
 const TURN_MESSAGES = 256
-/** Bytes that are received in one turn of the loop at most, about. */
+/** About so many bytes at most are received in one turn. */
 const TURN_BYTES = 1 << 20
-/** A message takes as long as so many bytes at least. */
-const LEAST_COST = 4096
-/** Asked for at once. To ask for more than there is costs, too. */
-const MOST_MESSAGES = 64
-const LEAST_MESSAGES = 8
-/** Errors of earlier datagrams that are told in one turn of the loop at most. */
-const MOST_ERRORS = 64
+/** A message takes at least as long as so many bytes. */
+const MIN_COST = 4096
+/** Messages to ask for at once. To ask for more than there are has a cost, too. */
+const MAX_MESSAGES = 64
+const MIN_MESSAGES = 8
+/** At most so many errors of earlier datagrams are reported in one turn. */
+const MAX_ERRORS = 64
 
 const WHOLE = roomFor(1)
 const INFOS: Form = { messages: false, infos: true }
@@ -25,86 +25,87 @@ const NOTHING = new Batch(MESSAGES)
 
 const noop = (): void => undefined
 
-/** What messages come from: the handle of a socket. */
+/** What the emitter needs of a socket's handle. */
 export interface MessageSource {
   readonly endpoint: Endpoint
   readonly incoming: ReceiveQueue
-  /** Called when the socket is readable and nobody pulls. Whether `onMore` is to be called, as a callback of its own. */
+  /** Called when the socket is readable and no call pulls. Returns whether to call `onMore`, as a callback of its own. */
   onReadable: (() => boolean) | undefined
   onMore: (() => boolean) | undefined
-  /** Called when the kernel has errors of earlier datagrams to tell. */
+  /** Called when the kernel has errors of earlier datagrams to report. */
   onErrors: (() => void) | undefined
-  /** Called when the event loop is to be held, or no longer. */
-  onHold: ((on: boolean) => void) | undefined
+  /** Called when the socket is to keep the event loop alive, or no longer. */
+  onRef: ((on: boolean) => void) | undefined
   /** Has `onErrors` called in a turn of its own. */
   onEarlierErrors(): void
 }
 
 /**
- * Gives what a socket receives to its listeners, in the async context in which the socket was made. As with dgram each
- * `'message'` is a callback of its own: what one of them leaves to ticks and promises is done before the next.
+ * Emits `'message'` and `'messages'`, in the async context in which the socket was made. As with dgram, each `'message'` is a
+ * callback of its own: ticks and promises run before the next.
  */
-export class Delivery {
-  /** What the last system call brought. */
+export class MessageEmitter {
+  /** The messages of the last system call. */
   private batch = NOTHING
-  /** The next message of the batch for `'message'`, and the end of those that `'messages'` has told of. */
+  /** The next message of the batch for `'message'`, and the end of those that `'messages'` was emitted with. */
   private next = 0
   private end = 0
   private errors: DatagramError[] = []
   private readonly resource = new AsyncResource('DATAGRAMSOCKET')
   private stopped = false
-  /** Messages to ask the kernel for. */
-  private asked = LEAST_MESSAGES
-  /** What this turn has left. */
+  /** How many messages to ask the kernel for. */
+  private asked = MIN_MESSAGES
+  /** What is left of this turn. */
   private messagesLeft = 0
   private bytesLeft = 0
-  /** The kernel is asked again in this turn. */
+  /** Whether to ask the kernel again in this turn. */
   private reads = false
-  /** Callbacks of the turn that the rest of a batch waits for, and how many of them are still to come. */
+  /** The immediates that emit the rest of a batch, and how many of them are still to come. */
   private immediates: NodeJS.Immediate[] = []
   private waiting = 0
   private wakeUp: NodeJS.Timeout | undefined
-  private held = true
+  private refed = true
 
   constructor(
     private readonly socket: EventEmitter,
-    private readonly transport: MessageSource,
+    private readonly source: MessageSource,
   ) {
-    transport.onMore = () => this.goOn()
-    transport.onHold = (on) => {
-      this.held = on
-      this.holdTurn()
+    source.onMore = () => this.proceed()
+    source.onRef = (on) => {
+      this.refed = on
+      this.updateRef()
     }
   }
 
-  /** From now on what comes is read. */
+  /** Starts to read messages. */
   start(): void {
-    const { transport, resource } = this
-    // Entered by the addon at less than half the price. Not sooner: nobody would let go of what is not closed.
+    const { source, resource } = this
+    // napi_make_callback enters the context at less than half the cost. Created on bind, because an unbound socket is never
+    // closed and would leak it.
     resource.runInAsyncScope(() => {
-      transport.endpoint.setContext(resource, 'DATAGRAMREAD')
+      source.endpoint.setContext(resource, 'DATAGRAMREAD')
     })
-    transport.onReadable = () => {
-      // The rest of a batch goes first.
+    source.onReadable = () => {
+      // The rest of the last batch comes first.
       if (this.waiting > 0) return false
       this.beginTurn(true)
-      return this.goOn()
+      return this.proceed()
     }
   }
 
-  /** From now on errors of earlier datagrams are told, also of a socket that is pulled from. */
+  /** Starts to report errors of earlier datagrams, also on a socket that is pulled from. */
   startErrors(): void {
-    const { transport, resource } = this
-    transport.onErrors = () => {
-      const read = readErrors(transport.endpoint, MOST_ERRORS)
+    const { source, resource } = this
+    source.onErrors = () => {
+      const read = readErrors(source.endpoint, MAX_ERRORS)
       this.errors.push(...read)
       try {
         resource.runInAsyncScope(() => {
-          this.tellErrors()
+          this.emitErrors()
         })
       } finally {
-        // A listener has thrown, or there may be more.
-        if (this.errors.length > 0 || read.length >= MOST_ERRORS) transport.onEarlierErrors()
+        // A listener threw, or there may be more.
+        if (this.errors.length > 0 || read.length >= MAX_ERRORS) source.onEarlierErrors()
       }
     }
   }
@@ -120,7 +121,7 @@ export class Delivery {
     clearTimeout(this.wakeUp)
   }
 
-  private tellErrors(): void {
+  private emitErrors(): void {
     let error: DatagramError | undefined
     while ((error = this.errors.shift()) !== undefined) this.socket.emit('datagramError', error)
   }
@@ -128,68 +129,68 @@ export class Delivery {
   private beginTurn(reads: boolean): void {
     this.messagesLeft = TURN_MESSAGES
     this.bytesLeft = TURN_BYTES
-    this.reads = reads || this.transport.incoming.failed
+    this.reads = reads || this.source.incoming.failed
   }
 
-  /** One callback: what a listener that threw has left, then the next message. Whether there is to be another one at once. */
-  private goOn(): boolean {
-    this.tellErrors()
+  /** One callback: errors left by a listener that threw, then the next message. Returns whether another is to follow at once. */
+  private proceed(): boolean {
+    this.emitErrors()
     return (this.next < this.end || this.nextPart()) && this.deliver()
   }
 
-  /** As many messages of the batch as this turn has left, of a new batch if the last one is done. */
+  /** Takes as many messages as are left of this turn, of a new batch if the last one is done. */
   private nextPart(): boolean {
     if (!this.hasMore()) return false
     const { socket } = this
     if (this.batch === NOTHING && !this.receive()) return false
     this.end = Math.min(this.batch.length, this.next + this.messagesLeft)
     this.messagesLeft -= this.end - this.next
-    // An array of the listeners' own.
+    // Listeners get an array of their own.
     if (socket.listenerCount('messages') > 0) socket.emit('messages', this.batch.messagesFrom(this.next, this.end))
     return true
   }
 
   private receive(): boolean {
-    const { socket, transport } = this
+    const { socket, source } = this
     const form =
       socket.listenerCount('messages') === 0 ? INFOS : socket.listenerCount('message') === 0 ? MESSAGES : BOTH
     let batch: Batch
     try {
-      batch = transport.incoming.receiveAll(this.asked, WHOLE, form)
+      batch = source.incoming.receiveAll(this.asked, WHOLE, form)
     } catch (error) {
       this.reads = false
       socket.emit('error', error)
       return false
     }
-    if (this.stopped) return false // by the program's own block list
+    if (this.stopped) return false // the program's own block list has closed the socket
     this.planNext(batch)
     if (batch.length === 0) return false
     this.batch = batch
     return true
   }
 
-  /** How many to ask for next: many where the batch was full, fewer from then on; and whether that is in this turn. */
+  /** Decides how many messages to ask for next (many after a full batch, then fewer), and whether in this turn. */
   private planNext(batch: Batch): void {
     const { asked } = this
-    const { incoming } = this.transport
+    const { incoming } = this.source
     const { length } = batch
     this.reads = incoming.failed
     if (length === 0) return
     const full = incoming.mayHaveMore
     const received = Math.max(1, incoming.received)
-    // Coalesced datagrams are as many messages, of one that the kernel was asked for.
+    // The kernel counts coalesced datagrams as one message.
     const segments = Math.max(1, length / received)
     const { byteLength } = batch.dataAt(length - 1)
-    const cost = Math.max(LEAST_COST, byteLength, (byteLength * length) / received)
-    const most = Math.min(MOST_MESSAGES, Math.floor(TURN_BYTES / cost), Math.floor(TURN_MESSAGES / segments))
-    const next = full ? MOST_MESSAGES : Math.max(LEAST_MESSAGES, 2 * received, asked - (asked >> 3))
-    this.asked = Math.max(1, Math.min(most, next))
+    const cost = Math.max(MIN_COST, byteLength, (byteLength * length) / received)
+    const max = Math.min(MAX_MESSAGES, Math.floor(TURN_BYTES / cost), Math.floor(TURN_MESSAGES / segments))
+    const next = full ? MAX_MESSAGES : Math.max(MIN_MESSAGES, 2 * received, asked - (asked >> 3))
+    this.asked = Math.max(1, Math.min(max, next))
     this.bytesLeft -= asked * cost
     const fits = this.bytesLeft >= this.asked * cost && this.messagesLeft - length >= this.asked * segments
     if (full && fits) this.reads = true
   }
 
-  /** Whether to be called again at once. */
+  /** Emits one `'message'`. Returns whether another callback is to follow at once. */
   private deliver(): boolean {
     const { socket } = this
     if (!this.stopped && socket.listenerCount('message') > 0) {
@@ -198,12 +199,12 @@ export class Delivery {
       socket.emit('message', batch.dataAt(index), batch.infoAt(index))
       if (this.next < this.end) return true
     }
-    // What nobody listens for is dropped.
+    // Without a listener the messages are dropped.
     this.next = this.end
     return this.hasMore()
   }
 
-  /** Whether this turn has another part, once the last one is done. What is for the next turn waits for it. */
+  /** Whether there is more to emit in this turn. The rest of a batch waits for the next turn. */
   private hasMore(): boolean {
     if (this.stopped) return false
     if (this.end < this.batch.length) {
@@ -223,11 +224,11 @@ export class Delivery {
   // --- the rest of a batch ----------------------------------------------------------------------
 
   private waitForTurn(): void {
-    // Immediates of now would still be of this turn, in which the socket was polled.
+    // Immediates that are set now run in this turn, in which the socket was polled.
     if (this.waiting === 0) this.schedule(1, this.planTurn)
   }
 
-  /** Each `'message'` is an immediate: between them run ticks and promises. */
+  /** Each `'message'` is an immediate of its own: ticks and promises run in between. */
   private readonly planTurn = (): void => {
     const left = this.socket.listenerCount('message') > 0 ? this.batch.length - this.next : 1
     this.schedule(Math.min(TURN_MESSAGES, Math.max(1, left)), this.onTurn)
@@ -236,13 +237,13 @@ export class Delivery {
   private schedule(callbacks: number, callback: () => void): void {
     this.immediates = Array.from({ length: callbacks }, () => setImmediate(callback))
     this.waiting = callbacks
-    if (!this.held) this.holdTurn()
+    if (!this.refed) this.updateRef()
   }
 
   private readonly onTurn = (): void => {
     if (this.waiting === this.immediates.length) this.beginTurn(false)
     try {
-      this.goOn()
+      this.proceed()
     } finally {
       this.turnEnded()
     }
@@ -253,7 +254,7 @@ export class Delivery {
     this.waiting--
     if (this.waiting > 0) return
     if (this.next < this.batch.length || this.reads) this.planTurn()
-    // What is polled before other immediates had their turn would still be of this one.
+    // To poll before other immediates have run would still belong to this turn.
     else this.schedule(1, this.endWaiting)
   }
 
@@ -262,16 +263,16 @@ export class Delivery {
     this.waiting = 0
   }
 
-  /** What waits for a turn holds the event loop as its socket does. */
-  private holdTurn(): void {
+  /** What waits for a turn keeps the event loop alive as its socket does. */
+  private updateRef(): void {
     clearTimeout(this.wakeUp)
     this.wakeUp = undefined
     if (this.waiting === 0) return
     for (const immediate of this.immediates) {
-      if (this.held) immediate.ref()
+      if (this.refed) immediate.ref()
       else immediate.unref()
     }
-    // Immediates that do not hold the loop do not keep it from waiting for events, either.
-    if (!this.held) this.wakeUp = setTimeout(noop, 1).unref()
+    // Immediates without a reference do not keep the loop from waiting for events, either.
+    if (!this.refed) this.wakeUp = setTimeout(noop, 1).unref()
   }
 }

@@ -5,25 +5,25 @@ type Result = IteratorResult<Message, void>
 /** The socket of an iterator. */
 interface Source {
   readonly closed: boolean
-  /** Throws where nothing can be pulled. */
+  /** Throws unless messages can be pulled. */
   check(): void
   receive(): Promise<Message>
   close(): void
 }
 
 /** A call of next() that waits. */
-interface Asked {
+interface Pending {
   readonly resolve: (result: Result) => void
 }
 
 const done = (): Result => ({ done: true, value: undefined })
 
 /**
- * Pulls message after message until the socket is closed. Not an async generator: its return() would wait for the next
- * message.
+ * Pulls message after message until the socket is closed. An async generator would not do: its return() would wait for the
+ * next message.
  */
 export class MessageIterator implements AsyncGenerator<Message, void, undefined> {
-  private readonly asked = new Set<Asked>()
+  private readonly pending = new Set<Pending>()
   private state: 'new' | 'running' | 'done' = 'new'
 
   constructor(private readonly source: Source) {}
@@ -35,7 +35,7 @@ export class MessageIterator implements AsyncGenerator<Message, void, undefined>
       try {
         source.check()
       } catch (error) {
-        // The socket is somebody's who does not pull, or closed: it stays as it is.
+        // The socket has listeners for its messages, or is closed: it stays as it is.
         this.state = 'done'
         const reason = error as Error
         return Promise.reject(reason)
@@ -43,16 +43,16 @@ export class MessageIterator implements AsyncGenerator<Message, void, undefined>
     }
     if (this.state === 'done' || source.closed) return Promise.resolve(done())
     return new Promise((resolve, reject) => {
-      const asked: Asked = { resolve }
-      this.asked.add(asked)
+      const call: Pending = { resolve }
+      this.pending.add(call)
       source.receive().then(
         (value) => {
-          if (this.asked.delete(asked)) resolve({ done: false, value })
+          if (this.pending.delete(call)) resolve({ done: false, value })
         },
         (error: unknown) => {
-          if (!this.asked.delete(asked)) return
+          if (!this.pending.delete(call)) return
           const reason = error as NodeJS.ErrnoException
-          // That the socket was closed ends the loop; it is no error.
+          // A closed socket ends the loop without an error.
           if (source.closed && reason.code === 'ECANCELED') resolve(done())
           else reject(reason)
           this.end()
@@ -61,7 +61,7 @@ export class MessageIterator implements AsyncGenerator<Message, void, undefined>
     })
   }
 
-  /** Closes the socket; what waits in next() is done. */
+  /** Closes the socket. Calls of next() that wait are done. */
   return(): Promise<Result> {
     this.end()
     return Promise.resolve(done())
@@ -83,9 +83,9 @@ export class MessageIterator implements AsyncGenerator<Message, void, undefined>
 
   private end(): void {
     this.state = 'done'
-    const asked = [...this.asked]
-    this.asked.clear()
-    for (const { resolve } of asked) resolve(done())
+    const pending = [...this.pending]
+    this.pending.clear()
+    for (const { resolve } of pending) resolve(done())
     if (!this.source.closed) this.source.close()
   }
 }

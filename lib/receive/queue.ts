@@ -1,46 +1,46 @@
-import { binding, report, type Endpoint } from '../native/addon'
 import { fromTransfer } from '../errors/socket-error'
 import type { SendContext } from '../message/encoded'
+import { binding, report, type Endpoint } from '../native/addon'
 import { Batch, dropBlocked, MESSAGES, receiveInto, shorten, type Form, type ReceiveStyle } from './receive'
 import type { Message } from '../types'
 import type { Room } from './room'
 
 const { slotCount } = binding.layout
 
-/** Calls in a row that brought nothing but what blocked senders sent. */
-const MOST_FRUITLESS = 64
-/** The same in a turn of the loop: the loop comes back. */
-const MOST_FRUITLESS_IN_TURN = 4
-/** Messages that were handed out one by one are let go of at so many. */
-const LEAST_TO_COMPACT = 64
+/** Calls in a row that received only from blocked senders. */
+const MAX_FRUITLESS = 64
+/** The same in one turn of the event loop, which comes back. */
+const MAX_FRUITLESS_IN_TURN = 4
+/** So many messages that were handed out one by one are released together. */
+const MIN_TO_COMPACT = 64
 
-/** A native status, negated, or what a block list has thrown. */
+/** A native status, negated, or what a block list threw. */
 type Failure = { readonly status: number } | { readonly error: unknown }
 
 const NOTHING = new Batch(MESSAGES)
 
-/** Receives, and keeps what was received and not yet handed out: of coalesced datagrams more come than were asked for. */
+/** Receives, and keeps what is not handed out yet: of coalesced datagrams there can be more than were asked for. */
 export class ReceiveQueue {
   private batch = NOTHING
-  /** The first message of the batch that is not handed out. */
+  /** Index of the first message of the batch that is not handed out. */
   private next = 0
-  /** For the next call, where the last one brought nothing. */
+  /** A batch for the next call: the last one received nothing. */
   private unused: Batch | undefined
-  /** What came behind the batch. */
+  /** What failed after the batch was received. */
   private failure: Failure | undefined
-  /** Datagrams that one message of the kernel's brought. */
+  /** Datagrams in each message of the kernel, as of the last call. */
   private segments = 1
-  private closed = false
-  /** What the kernel gave at the last call. */
+  closed = false
+  /** How many messages the kernel returned at the last call. */
   received = 0
-  /** It gave all that it was asked for, so that it may have more. */
+  /** It returned all that it was asked for, so there may be more. */
   mayHaveMore = false
 
   constructor(
     private readonly endpoint: Endpoint,
-    private readonly facts: Pick<SendContext, 'peer'>,
+    private readonly state: Pick<SendContext, 'peer'>,
     private readonly style: ReceiveStyle,
-    /** Called when the kernel told of errors of earlier datagrams. */
+    /** Called when the kernel has errors of earlier datagrams to report. */
     private readonly onEarlierErrors: () => void,
   ) {}
 
@@ -48,7 +48,7 @@ export class ReceiveQueue {
     return this.batch.length - this.next
   }
 
-  /** The next call throws. */
+  /** Whether the next call throws. */
   get failed(): boolean {
     return this.failure !== undefined
   }
@@ -61,17 +61,17 @@ export class ReceiveQueue {
   }
 
   /**
-   * Receives until there is as much as `room` asks for, or nothing more; not if there is something already. Code of the
-   * program can run (block lists), which can call anything here and close the socket.
+   * Receives as many messages as `room` asks for, or as there are, unless some wait already. Block lists are code of the
+   * program: they can call anything here, and close the socket.
    */
   fill(room: Room, syscall: string): void {
     if (this.count > 0) return
     const batch = this.newBatch(MESSAGES)
     let fruitless = 0
-    while (batch.length < room.count && fruitless < MOST_FRUITLESS && this.failure === undefined) {
+    while (batch.length < room.count && fruitless < MAX_FRUITLESS && this.failure === undefined) {
       const before = batch.length
-      const most = Math.min(slotCount, Math.ceil((room.count - before) / this.segments))
-      this.receive(batch, most, room, MESSAGES)
+      const max = Math.min(slotCount, Math.ceil((room.count - before) / this.segments))
+      this.receive(batch, max, room, MESSAGES)
       if (!this.mayHaveMore) break
       if (batch.length === before) fruitless++
     }
@@ -81,13 +81,13 @@ export class ReceiveQueue {
       this.throwFailure(syscall)
       return
     }
-    // While a block list was asked it can have received, too: what came later.
+    // A block list can have received, too: messages that came later.
     for (let index = this.next; index < this.batch.length; index++) batch.messages.push(this.batch.messages[index]!)
     this.batch = batch
     this.next = 0
   }
 
-  /** At most as many messages as `room` asks for, of those that are there. */
+  /** Hands out at most as many messages as `room` asks for. */
   take(room: Room): Message[] {
     const { batch, next } = this
     const { messages } = batch
@@ -106,11 +106,11 @@ export class ReceiveQueue {
     return taken
   }
 
-  /** All that one call brings of at most `most` messages of the kernel's. Code of the program can run, as in fill(). */
-  receiveAll(most: number, room: Room, form: Form): Batch {
+  /** Receives at most `max` messages of the kernel in one call. Code of the program can run, as in fill(). */
+  receiveAll(max: number, room: Room, form: Form): Batch {
     const batch = this.newBatch(form)
-    for (let call = 0; call < MOST_FRUITLESS_IN_TURN && batch.length === 0 && this.failure === undefined; call++) {
-      this.receive(batch, most, room, form)
+    for (let call = 0; call < MAX_FRUITLESS_IN_TURN && batch.length === 0 && this.failure === undefined; call++) {
+      this.receive(batch, max, room, form)
       if (!this.mayHaveMore) break
     }
     if (batch.length === 0) {
@@ -126,18 +126,18 @@ export class ReceiveQueue {
     return unused?.form === form ? unused : new Batch(form)
   }
 
-  /** An error that nobody was there to take. */
+  /** Keeps an error that no call was there to take. */
   putBack(failure: { readonly error: unknown }): void {
     if (!this.closed) this.failure ??= failure
   }
 
   /** One call. */
-  private receive(batch: Batch, most: number, room: Room, form: Form): void {
+  private receive(batch: Batch, max: number, room: Room, form: Form): void {
     const before = batch.length
-    const received = receiveInto(batch, this.endpoint, most, room, this.style, form)
+    const received = receiveInto(batch, this.endpoint, max, room, this.style, form)
     if (report.earlierErrors() !== 0) this.onEarlierErrors()
     this.received = received
-    this.mayHaveMore = received >= most
+    this.mayHaveMore = received >= max
     if (received < 0) this.failure = { status: received }
     if (received <= 0) return
     this.segments = Math.max(1, (batch.length - before) / received)
@@ -152,13 +152,13 @@ export class ReceiveQueue {
     if (failure === undefined) return
     this.failure = undefined
     if ('error' in failure) throw failure.error
-    throw fromTransfer(failure.status, syscall, this.facts.peer !== undefined)
+    throw fromTransfer(failure.status, syscall, this.state.peer !== undefined)
   }
 
-  /** So that messages that were handed out are not held, at a price that does not grow with those that wait. */
+  /** Releases messages that were handed out, at a cost that does not grow with those that wait. */
   private compact(): void {
     const { messages } = this.batch
-    if (this.next < LEAST_TO_COMPACT || this.next * 2 < messages.length) return
+    if (this.next < MIN_TO_COMPACT || this.next * 2 < messages.length) return
     messages.splice(0, this.next)
     this.next = 0
   }

@@ -1,5 +1,4 @@
 import dgram from 'node:dgram'
-import { binding } from '../native/addon'
 import {
   canceled,
   fromNative,
@@ -9,45 +8,46 @@ import {
   notRunning,
   outOfRange,
 } from '../errors/socket-error'
-import { SocketFacts } from './state'
-import { Transport } from './handle'
+import { binding } from '../native/addon'
+import { SocketHandle } from './handle'
+import { querySocket, SocketState } from './state'
 
 /** A socket that somebody else owns: a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
 export type Borrowable = dgram.Socket | number
 
-const sockets = new WeakMap<dgram.Socket, Transport>()
-const descriptors = new Map<number, Transport>()
+const sockets = new WeakMap<dgram.Socket, SocketHandle>()
+const descriptors = new Map<number, SocketHandle>()
 
-/** Descriptors on which something waits to be received. Their owners can close them, and nothing tells. */
-const waiting = new Map<Transport, number>()
+/** Descriptors with calls that wait to receive. Their owners can close them, and no event tells. */
+const waiting = new Map<SocketHandle, number>()
 let timer: NodeJS.Timeout | undefined
-/** Milliseconds between two looks at them. */
-const LOOK = 250
+/** Milliseconds between two checks of them. */
+const CHECK_INTERVAL = 250
 
-/** Numbers that nobody uses any more would be kept for ever. */
-const MOST_DESCRIPTORS = 1024
+/** Above so many descriptors those that are idle are forgotten: nobody may use them any more. */
+const MAX_DESCRIPTORS = 1024
 
-/** The transport of a socket that somebody else owns. Its facts are read once, when it is first used. */
-export function borrow(socket: unknown): Transport {
+/** The handle of a socket that somebody else owns. The kernel is asked for its state once, at the first use. */
+export function borrow(socket: unknown): SocketHandle {
   if (typeof socket === 'number') return borrowDescriptor(socket, 'sendmsg')
   if (socket instanceof dgram.Socket) return borrowDgram(socket)
   throw refusal(socket)
 }
 
-/** On the sockets of every copy of this library that is loaded, as a bundle's beside the package's. */
+/** A property of the sockets of every copy of this library that is loaded, as a bundle's beside the package's. */
 export const anyCopy = Symbol.for('sendmsg.Socket')
 
 export const notSocket = (value: unknown, expected = ['Socket', 'dgram.Socket', 'number']): TypeError =>
   invalidArgType('socket', expected, value)
 
-/** As notSocket, of what is no socket of this copy. */
+/** As notSocket, for what is no socket of this copy. */
 const refusal = (value: unknown, expected?: string[]): TypeError =>
   typeof value === 'object' && value !== null && anyCopy in value
     ? invalidArgValue('socket', value, 'is a socket of another copy of sendmsg, whose functions take it')
     : notSocket(value, expected)
 
-/** A descriptor; receiving from a dgram.Socket is its own affair. */
-export function borrowForReceiving(socket: unknown): Transport {
+/** The handle of a descriptor. A dgram.Socket receives by itself. */
+export function borrowForReceiving(socket: unknown): SocketHandle {
   if (socket instanceof dgram.Socket) {
     throw invalidArgValue('socket', socket, 'must not be a dgram.Socket, which receives by itself')
   }
@@ -55,11 +55,11 @@ export function borrowForReceiving(socket: unknown): Transport {
   throw refusal(socket, ['Socket', 'number'])
 }
 
-// Called on the socket by name: a socket's own methods of these names are not asked.
+// Called by name, so that methods of a subclass are not called.
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const { ref, unref, getSendQueueCount, address } = dgram.Socket.prototype
 
-function borrowDgram(socket: dgram.Socket): Transport {
+function borrowDgram(socket: dgram.Socket): SocketHandle {
   checkRunning(socket)
   const known = sockets.get(socket)
   if (known !== undefined) return known
@@ -69,15 +69,15 @@ function borrowDgram(socket: dgram.Socket): Transport {
   )
   if (descriptor === undefined) throw invalidState('The dgram socket has no handle in this thread')
   if (descriptor === null) throw invalidState("The dgram socket is not bound; wait for 'listening'")
-  // Again behind the message's own code (getters, proxies), which can close the socket.
-  const transport = borrowEndpoint(descriptor, 'sendmsg', () => {
+  // Checked again before each send: the message's own code (getters, proxies) can close the socket.
+  const handle = borrowEndpoint(descriptor, 'sendmsg', () => {
     checkRunning(socket)
   })
-  sockets.set(socket, transport)
+  sockets.set(socket, handle)
   socket.once('close', () => {
     forget(socket)
   })
-  return transport
+  return handle
 }
 
 /** Throws as soon as the socket is closed, long before its 'close' event: its descriptor may be somebody else's. */
@@ -91,7 +91,7 @@ function checkRunning(socket: dgram.Socket): void {
   }
 }
 
-/** Node's own check; not all versions have it in getSendQueueCount(). */
+/** Node's own check. Not all versions have it in getSendQueueCount(). */
 function isClosed(socket: dgram.Socket): boolean {
   try {
     address.call(socket)
@@ -106,64 +106,66 @@ function forget(socket: dgram.Socket): void {
   sockets.delete(socket)
 }
 
-function borrowDescriptor(descriptor: number, syscall: string): Transport {
+function borrowDescriptor(descriptor: number, syscall: string): SocketHandle {
   if (!Number.isInteger(descriptor)) throw outOfRange('socket', 'an integer', descriptor)
-  const most = process.platform === 'win32' ? Number.MAX_SAFE_INTEGER : 0x7fffffff
-  if (descriptor < 0 || descriptor > most) throw outOfRange('socket', `>= 0 && <= ${String(most)}`, descriptor)
+  const max = process.platform === 'win32' ? Number.MAX_SAFE_INTEGER : 0x7fffffff
+  if (descriptor < 0 || descriptor > max) throw outOfRange('socket', `>= 0 && <= ${String(max)}`, descriptor)
   const known = descriptors.get(descriptor)
   if (known !== undefined) {
     if (known.endpoint.unchanged()) return known
-    letGo(descriptor, known)
+    release(descriptor, known)
   }
-  const transport = borrowEndpoint(descriptor, syscall, nothing)
-  transport.onWaiting = (waits) => {
-    if (waits) watchOver(descriptor, transport)
-    else waiting.delete(transport)
+  const handle = borrowEndpoint(descriptor, syscall, noop)
+  handle.onWaiting = (waits) => {
+    if (waits) watchOwner(descriptor, handle)
+    else waiting.delete(handle)
   }
-  transport.onEvent = () => {
-    if (!transport.endpoint.unchanged()) letGo(descriptor, transport)
+  handle.onEvent = () => {
+    if (!handle.endpoint.unchanged()) release(descriptor, handle)
   }
-  if (descriptors.size >= MOST_DESCRIPTORS) forgetIdle()
-  descriptors.set(descriptor, transport)
-  return transport
+  if (descriptors.size >= MAX_DESCRIPTORS) forgetIdle()
+  descriptors.set(descriptor, handle)
+  return handle
 }
 
 /**
- * Its owner has closed the descriptor; the number can be another socket's by now. What waits to be sent goes out through
- * the duplicate, which is closed behind it, or now if there is nothing.
+ * The owner has closed the descriptor, and its number can be another socket's by now. What waits to be sent is sent through the
+ * duplicate. The duplicate is closed after that, or now if nothing waits.
  */
-function letGo(descriptor: number, transport: Transport): void {
-  if (descriptors.get(descriptor) === transport) descriptors.delete(descriptor)
-  transport.cancelReceivers((syscall) => canceled(syscall, { detail: 'the descriptor was closed' }))
+function release(descriptor: number, handle: SocketHandle): void {
+  if (descriptors.get(descriptor) === handle) descriptors.delete(descriptor)
+  handle.pull.cancel((syscall) => canceled(syscall, { detail: 'the descriptor was closed' }))
+  handle.update()
 }
 
-function watchOver(descriptor: number, transport: Transport): void {
-  waiting.set(transport, descriptor)
+/** Checks now and then whether the owner has closed the descriptor. */
+function watchOwner(descriptor: number, handle: SocketHandle): void {
+  waiting.set(handle, descriptor)
   timer ??= setInterval(() => {
-    for (const [transport, descriptor] of waiting) {
-      if (!transport.endpoint.unchanged()) letGo(descriptor, transport)
+    for (const [handle, descriptor] of waiting) {
+      if (!handle.endpoint.unchanged()) release(descriptor, handle)
     }
     if (waiting.size > 0) return
     clearInterval(timer)
     timer = undefined
-  }, LOOK).unref()
+  }, CHECK_INTERVAL).unref()
 }
 
-/** What waits, or holds messages that were received, keeps its order only as long as it is known. */
+/** A handle with calls that wait, or with messages to hand out, must be kept: it has their order. */
 function forgetIdle(): void {
-  for (const [descriptor, transport] of descriptors) {
-    if (transport.idle) descriptors.delete(descriptor)
+  for (const [descriptor, handle] of descriptors) {
+    if (handle.idle) descriptors.delete(descriptor)
   }
 }
 
-const nothing = (): void => undefined
+const noop = (): void => undefined
 
-/** What was sent in the background failed, and the socket has no `'error'` event of ours. */
+/** A send in the background failed. A borrowed socket has no `'error'` event of ours. */
 const warn = (error: Error): void => {
   process.emitWarning(error)
 }
 
-/** What it means that a descriptor is refused. */
+/** Why a descriptor is refused. */
 const refusals: Readonly<Partial<Record<string, string>>> = {
   EBADF: 'the descriptor is not open',
   ENOTSOCK: 'the descriptor is not a socket',
@@ -173,10 +175,11 @@ const refusals: Readonly<Partial<Record<string, string>>> = {
 
 const BORROWED_STYLE = { whole: false, splits: true, wantControl: true, blockList: undefined } as const
 
-function borrowEndpoint(descriptor: number, syscall: string, prepare: () => void): Transport {
+function borrowEndpoint(descriptor: number, syscall: string, ensureRunning: () => void): SocketHandle {
   const endpoint = new binding.Endpoint()
   const status = endpoint.borrow(descriptor)
   if (status !== 0) throw fromNative(status, syscall, { detail: refusals[fromNative(status, syscall).code] })
-  const facts = new SocketFacts(endpoint, { borrowed: true, sendTime: true, ignoreUnsupported: false })
-  return new Transport(endpoint, facts, BORROWED_STYLE, prepare, warn)
+  const given = { borrowed: true, sendTime: true, ignoreUnsupported: false }
+  const state = new SocketState(given, querySocket(endpoint))
+  return new SocketHandle(endpoint, state, BORROWED_STYLE, ensureRunning, warn)
 }

@@ -7,38 +7,38 @@ import type { ReceiveStyle } from '../receive/receive'
 import { TYPES } from './options'
 import type { ReceiveInfoName, SocketOptions } from '../types'
 
-// What the options of a socket mean for its endpoint.
+// Sets up an endpoint by the options of createSocket().
 
-const { options: knownOptions, receive: toldFields, send: sentFields, toldClass } = binding.kernel
+const { options: knownOptions, receive: reportedFields, send: sentFields, toldClass: reportedClass } = binding.kernel
 
-/** What replyTo() needs, and what costs nothing beside it. */
+/** What replyTo() needs, and what has no cost beside it. */
 const DEFAULT_INFO = Object.values(receiveFields)
   .filter(({ byDefault }) => byDefault)
   .map(({ name }) => name)
 
-/** What the program has asked for. */
+/** The fields that the program asks for. */
 const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
   receiveInfo === false ? [] : (receiveInfo ?? [])
 
-/** How kernels refuse an option that they do not have. */
+/** The errors with which kernels refuse an option that they do not have. */
 const NOT_THERE: readonly string[] = ['ENOPROTOOPT', 'EINVAL', 'ENOTSUP']
 
-/** Whether the program asks for coalescing. */
+/** Whether the program asks for coalesced datagrams (UDP_GRO, URO). */
 const wantsCoalescing = (options: SocketOptions): boolean =>
   options.coalesce === true || namesOf(options).includes('segmentSize')
 
-/** Whether the tables have coalescing for such a socket. */
+/** Whether the kernel's tables have coalescing for such a socket. */
 const knowsCoalescing = ({ type }: SocketOptions): boolean =>
-  !TYPES[type].raw && ((toldFields.IPv4 | toldFields.IPv6) & Field.segmentSize) !== 0
+  !TYPES[type].raw && ((reportedFields.IPv4 | reportedFields.IPv6) & Field.segmentSize) !== 0
 
-/** Whether the kernel may coalesce trains on receipt. */
+/** Whether the kernel may coalesce datagrams on receipt. */
 export const coalesces = (options: SocketOptions): boolean => wantsCoalescing(options) && knowsCoalescing(options)
 
-/** Whether the tables have segmentation for such a socket. */
+/** Whether the kernel's tables have segmentation for such a socket. */
 export const knowsSegmentation = ({ type }: SocketOptions): boolean =>
   !TYPES[type].raw && ((sentFields.IPv4 | sentFields.IPv6) & Field.segmentSize) !== 0
 
-/** What the owner of the socket gets of what comes. */
+/** In which form the socket hands out messages. */
 export function styleOf(options: SocketOptions): ReceiveStyle {
   const names = namesOf(options)
   const whole = names.includes('segmentSize')
@@ -50,16 +50,18 @@ export function styleOf(options: SocketOptions): ReceiveStyle {
   }
 }
 
-/** Whether the tables have what this name stands for. On an IPv6 socket the options of both families count. */
-function isTold(name: ReceiveInfoName, options: SocketOptions): boolean {
+/** Whether the kernel's tables have a field. On an IPv6 socket the options of both families count. */
+function isReported(name: ReceiveInfoName, options: SocketOptions): boolean {
   if (name === 'control') return true
   if (name === 'segmentSize') return knowsCoalescing(options)
   const families = TYPES[options.type].family === 4 ? (['IPv4'] as const) : (['IPv6', 'IPv4'] as const)
   const { bit, classMask } = receiveFields[name]
-  return families.some((family) => (toldFields[family] & bit) !== 0 && (toldClass[family] & classMask) === classMask)
+  return families.some(
+    (family) => (reportedFields[family] & bit) !== 0 && (reportedClass[family] & classMask) === classMask,
+  )
 }
 
-/** Refuses the options that this kernel's tables do not have. @throws ENOTSUP, naming the option */
+/** Checks that this kernel's tables have the options. @throws ENOTSUP, naming the option */
 export function checkSupported(options: SocketOptions): void {
   if (options.unsupported === 'ignore') return
   const known = knownOptions[TYPES[options.type].family === 4 ? 'IPv4' : 'IPv6']
@@ -71,7 +73,7 @@ export function checkSupported(options: SocketOptions): void {
   for (const [name, asked] of needed) {
     if (asked && (known & (1 << Option[name])) === 0) throw notSupported(name, { syscall: 'setsockopt' })
   }
-  const refused = namesOf(options).find((name) => !isTold(name, options))
+  const refused = namesOf(options).find((name) => !isReported(name, options))
   if (refused !== undefined) throw notSupported(refused, { syscall: 'recvmsg', when: kindOf(options) })
   if (options.coalesce === true && !knowsCoalescing(options)) {
     throw notSupported('coalesce', { syscall: 'recvmsg', when: kindOf(options) })
@@ -80,7 +82,7 @@ export function checkSupported(options: SocketOptions): void {
 
 const kindOf = ({ type }: SocketOptions): string | undefined => (TYPES[type].raw ? 'on a raw socket' : undefined)
 
-/** Sets what not every kernel has. @throws ENOTSUP, naming the field */
+/** Sets an option that not every kernel has. @throws ENOTSUP, naming the field */
 export function setOption(
   endpoint: Endpoint,
   option: number,
@@ -96,8 +98,8 @@ export function setOption(
 }
 
 /**
- * Before the socket is bound: kernels note what to tell when a datagram is queued. What can be refused comes first, and what
- * cannot be taken back last. Returns whether the kernel coalesces.
+ * Sets the options before the socket is bound: kernels note what to report when a datagram is queued. Options that can be
+ * refused come first, and those that cannot be undone last. Returns whether the kernel coalesces.
  */
 function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean): boolean {
   const set = (option: number, value: number, name: string): void => {
@@ -111,7 +113,7 @@ function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean)
   const refused = names.find((name) => (receiveFields[name].bit & missing) !== 0)
   const without = refused ?? ((missing & Field.segmentSize) === 0 ? undefined : 'coalesce')
   if (without !== undefined) {
-    // Any other error than that of an option that is not there says nothing about the kernel.
+    // Any other error says nothing about what the kernel has.
     const error = fromNative(report.status(), 'setsockopt')
     if (!NOT_THERE.includes(error.code)) throw error
     if (options.unsupported !== 'ignore') throw notSupported(without, { syscall: 'recvmsg' })
@@ -119,7 +121,7 @@ function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean)
   if (options.dontFragment !== undefined) set(Option.dontFragment, options.dontFragment ? 1 : 0, 'dontFragment')
   if (options.recvBufferSize) set(Option.receiveBuffer, options.recvBufferSize, 'recvBufferSize')
   if (options.sendBufferSize) set(Option.sendBuffer, options.sendBufferSize, 'sendBufferSize')
-  // Somebody else can have asked for coalescing that nobody would split, and for errors that nobody would read.
+  // Whoever opened the socket can have asked for coalescing, which would not be split, and for errors, which would not be read.
   if (adopted && !coalescing) turnOff(endpoint, Option.coalesce)
   if (options.receiveErrors === true) set(Option.receiveErrors, 1, 'receiveErrors')
   else if (adopted) turnOff(endpoint, Option.receiveErrors)
@@ -128,14 +130,14 @@ function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean)
   return coalescing && (missing & Field.segmentSize) === 0
 }
 
-/** Opens a fresh socket; returns whether the kernel coalesces. @throws SocketError socket, setsockopt; ENOTSUP */
+/** Opens a new socket. Returns whether the kernel coalesces. @throws SocketError socket, setsockopt; ENOTSUP */
 export function openEndpoint(endpoint: Endpoint, options: SocketOptions): boolean {
   const { family, raw } = TYPES[options.type]
   const status = endpoint.open(family, raw ? 1 : 0, options.protocol ?? 0)
   if (status !== 0) throw fromNative(status, 'socket')
   try {
     const coalescing = configure(endpoint, options, false)
-    // Dual-stack unless asked otherwise, whatever the system's default is.
+    // Dual-stack unless the program asks otherwise, whatever the system's default is.
     if (family === 6 && !raw) setOption(endpoint, Option.ipv6Only, options.ipv6Only ? 1 : 0, 'ipv6Only', options)
     return coalescing
   } catch (error) {
@@ -145,8 +147,8 @@ export function openEndpoint(endpoint: Endpoint, options: SocketOptions): boolea
 }
 
 /**
- * Takes over a bound descriptor that somebody else opened; returns whether the kernel coalesces. Options that are not asked
- * for stay as they are. What is refused stays with its owner, as it was.
+ * Takes over a bound descriptor that somebody else opened. Returns whether the kernel coalesces. Options that are not asked
+ * for stay as they are. A descriptor that is refused stays with its owner, unchanged.
  * @throws ERR_INVALID_FD_TYPE, ERR_INVALID_ARG_VALUE for a socket of another type; SocketError open (EEXIST: somebody in this
  * thread watches it), setsockopt
  */
@@ -172,7 +174,7 @@ export function adoptDescriptor(endpoint: Endpoint, descriptor: number, options:
   return coalescing
 }
 
-/** What this kernel or this kind of socket does not have is off. */
+/** Turns an option off. One that this kernel or this kind of socket does not have is off. */
 function turnOff(endpoint: Endpoint, option: number): void {
   const status = endpoint.setOption(option, 0)
   if (status === 0) return

@@ -9,7 +9,7 @@ import { checkString } from '../util/validate'
 const NONE = new Uint8Array(16)
 const invalid = (syscall: string, detail?: string): SocketError => new SocketError({ code: 'EINVAL', syscall, detail })
 
-/** A socket whose arguments are looked at before it is opened. */
+/** A socket that joins groups. Arguments are checked before it is opened. */
 export interface GroupMember {
   readonly family: 4 | 6
   open(): Endpoint
@@ -21,13 +21,13 @@ function parse(text: string, syscall: string, detail?: string): ParsedAddress {
   return address
 }
 
-/** What an interface is given by, for an error. */
+/** For an error: how an interface must be given. */
 const mustBe = (name: string, family: 4 | 6): string =>
   family === 4
     ? `${name} must be an IPv4 address of the interface, not its name`
     : `${name} must be an IPv6 address with a scope that names an interface which is there, as '::%eth0'`
 
-/** Joins or leaves a group. `syscall` is the method's name, as in dgram's errors. */
+/** Joins or leaves a group. As in dgram's errors, `syscall` is the method's name. */
 export function changeMembership(
   member: GroupMember,
   syscall: 'addMembership' | 'dropMembership',

@@ -4,7 +4,7 @@ import { badSocketType, invalidArgType, invalidArgValue, outOfRange } from '../e
 import type { ReceiveInfoName, SocketOptions, SocketType } from '../types'
 import { checkBoolean, checkFunction, checkInteger, checkSignal } from '../util/validate'
 
-/** What the types of sockets are. */
+/** The types of sockets. */
 export const TYPES: Readonly<Record<SocketType, { family: 4 | 6; raw: boolean }>> = {
   udp4: { family: 4, raw: false },
   udp6: { family: 6, raw: false },
@@ -42,11 +42,11 @@ function readOptions(given: SocketType | SocketOptions): SocketOptions {
   return Object.fromEntries(OPTION_NAMES.map((name) => [name, read(name)])) as unknown as SocketOptions
 }
 
-/** Of any realm, and where Node has it by its own check, which knows lists of other threads. */
+/** Accepts lists of any realm where Node has its own check, which also knows lists of other threads. */
 const isBlockList: (value: unknown) => boolean =
   (BlockList as { isBlockList?: (value: unknown) => boolean }).isBlockList ?? ((value) => value instanceof BlockList)
 
-/** Bytes, as dgram takes them: 0 and what is missing leave the system's size. */
+/** As in dgram. 0 or no size leaves the system's. */
 function checkSize(size: unknown, name: string): void {
   if (typeof size !== 'number') throw invalidArgType(name, 'number', size)
   if (!Number.isInteger(size)) throw outOfRange(name, 'an integer', size)
@@ -55,15 +55,15 @@ function checkSize(size: unknown, name: string): void {
 
 function checkReceiveInfo(names: unknown): ReceiveInfoName[] {
   if (!Array.isArray(names)) throw invalidArgType('options.receiveInfo', ['Array', 'false'], names)
-  const most = Object.keys(receiveFields).length
-  if (names.length > most) throw outOfRange('options.receiveInfo.length', `<= ${String(most)}`, names.length)
+  const max = Object.keys(receiveFields).length
+  if (names.length > max) throw outOfRange('options.receiveInfo.length', `<= ${String(max)}`, names.length)
   return Array.from<ReceiveInfoName>(names as ReceiveInfoName[]).map((name, index) => {
     if (typeof name === 'string' && Object.hasOwn(receiveFields, name)) return name
     throw invalidArgValue(`options.receiveInfo[${String(index)}]`, name, 'is not a field of a received message')
   })
 }
 
-/** What a socket is made from. Options of dgram's are as lenient as they are there, ours are strict. */
+/** Checks the options of createSocket(). Those of dgram are checked as leniently as dgram does, ours strictly. */
 export function checkOptions(given: SocketType | SocketOptions): SocketOptions {
   if (typeof given !== 'string' && (typeof given !== 'object' || (given as unknown) === null)) throw badSocketType()
   const options = readOptions(given)

@@ -1,26 +1,23 @@
 import type { AddressInfo, BlockList } from 'node:net'
+import type { SendContext } from '../message/encoded'
 import type { ParsedAddress } from '../native/address'
 import { report, type Endpoint } from '../native/addon'
 import { Option } from '../native/constants'
-import type { SendContext } from '../message/encoded'
 import { receiveSlots } from '../native/slots'
 
-/** What a kernel says of a socket's addresses and options. */
-export type Told = Pick<SocketFacts, 'family' | 'raw' | 'ipv6Only' | 'peer' | 'local' | 'trafficClass'>
+/** What the kernel reports of a socket. */
+export type ReportedState = Pick<SocketState, 'family' | 'raw' | 'ipv6Only' | 'peer' | 'local' | 'trafficClass'>
 
-/** What is told of a socket, and not by its kernel. */
-interface Given {
+/** What the kernel does not report. */
+interface GivenState {
   readonly borrowed: boolean
   readonly sendTime: boolean
   readonly ignoreUnsupported: boolean
   readonly sendBlockList?: BlockList | undefined
 }
 
-/**
- * What is known of a socket; `encode` reads it, its owner keeps it up to date. A class, as objects that are spread can all
- * have shapes of their own, and each send of each socket reads this.
- */
-export class SocketFacts implements SendContext {
+/** Per-socket state that every send reads. A class, so that all instances share one hidden class. */
+export class SocketState implements SendContext {
   family: 4 | 6
   raw: boolean
   ipv6Only: boolean
@@ -32,28 +29,49 @@ export class SocketFacts implements SendContext {
   readonly ignoreUnsupported: boolean
   readonly sendBlockList: BlockList | undefined
 
-  /** `told`: of a socket that is not open yet. */
-  constructor(endpoint: Endpoint, given: Given, told = whatIsTold(endpoint)) {
+  constructor(given: GivenState, reported: ReportedState) {
     const { borrowed, sendTime, ignoreUnsupported, sendBlockList } = given
-    this.family = told.family
-    this.raw = told.raw
-    this.ipv6Only = told.ipv6Only
-    this.peer = told.peer
-    this.local = told.local
-    this.trafficClass = told.trafficClass
+    this.family = reported.family
+    this.raw = reported.raw
+    this.ipv6Only = reported.ipv6Only
+    this.peer = reported.peer
+    this.local = reported.local
+    this.trafficClass = reported.trafficClass
     this.borrowed = borrowed
     this.sendTime = sendTime
     this.ignoreUnsupported = ignoreUnsupported
     this.sendBlockList = sendBlockList
   }
 
-  /** Asks the kernel again: it is another socket. */
+  /** Asks the kernel again: the endpoint has another socket now. */
   update(endpoint: Endpoint): void {
-    Object.assign(this, whatIsTold(endpoint))
+    Object.assign(this, querySocket(endpoint))
+  }
+
+  /** Asks the kernel for the local address, which bind(2) and connect(2) change. */
+  updateLocal(endpoint: Endpoint): void {
+    this.local = localAddress(endpoint)
+  }
+
+  get connected(): boolean {
+    return this.peer !== undefined
+  }
+
+  get wildcard(): string {
+    return this.family === 4 ? '0.0.0.0' : '::'
+  }
+
+  get loopback(): string {
+    return this.family === 4 ? '127.0.0.1' : '::1'
+  }
+
+  /** Whether the socket can send to this address, or be bound to it. */
+  reaches(address: ParsedAddress): boolean {
+    return address.family === 6 ? this.family === 6 : !this.ipv6Only
   }
 }
 
-function whatIsTold(endpoint: Endpoint): Told {
+export function querySocket(endpoint: Endpoint): ReportedState {
   const family = endpoint.family() === 6 ? 6 : 4
   const option = (number: number): number => {
     const value = endpoint.getOption(number)
@@ -64,13 +82,19 @@ function whatIsTold(endpoint: Endpoint): Told {
     raw: endpoint.raw() !== 0,
     ipv6Only: family === 6 && option(Option.ipv6Only) !== 0,
     peer: endpoint.remoteAddress() === 0 ? slotAddress() : undefined,
-    local: endpoint.localAddress() === 0 ? slotAddress() : undefined,
+    local: localAddress(endpoint),
     trafficClass: {
       4: option(Option.trafficClassIPv4) & 0xff,
       6: family === 6 ? option(Option.trafficClassIPv6) & 0xff : 0,
     },
   }
 }
+
+const localAddress = (endpoint: Endpoint): ParsedAddress | undefined =>
+  endpoint.localAddress() === 0 ? slotAddress() : undefined
+
+/** The address that localAddress() or remoteAddress() of the endpoint has left. */
+const slotAddress = (): ParsedAddress => receiveSlots.parsed(0)
 
 /** The same as users see it. On a dual-stack socket the wildcard, and all that is not IPv4-mapped, is IPv6. */
 export const slotAddressInfo = (raw: boolean): AddressInfo => ({
@@ -79,6 +103,3 @@ export const slotAddressInfo = (raw: boolean): AddressInfo => ({
   // Linux puts the protocol where a raw socket has no port.
   port: raw ? 0 : receiveSlots.port(0),
 })
-
-/** The address that localAddress() or remoteAddress() left. */
-export const slotAddress = (): ParsedAddress => receiveSlots.parsed(0)

@@ -1,26 +1,26 @@
-type Stop = (reason: unknown) => void
+type Cancel = (reason: unknown) => void
 
 interface AbortListener {
-  readonly stops: Set<Stop>
+  readonly cancels: Set<Cancel>
   readonly listener: () => void
 }
 
 /**
- * Calls that wait, by their signal. Each signal has one listener for all of them: Node warns of more than ten as of a
- * leak, and it looks through all of them to add one.
+ * One listener for each signal, for all calls that wait. Node warns of more than ten listeners as of a leak, and looks
+ * through all of them to add one.
  */
 const listeners = new WeakMap<AbortSignal, AbortListener>()
 
 /**
- * Calls `stop` with the reason when `signal` aborts. Returns what undoes that. The signal can be any object with its
- * methods, so what they throw is reported as an uncaught exception and disturbs no other call.
+ * Calls `cancel` with the reason when `signal` aborts. Returns a function that undoes that. The signal can be any object with
+ * these methods: what removeEventListener throws is an uncaught exception, and disturbs no other call.
  * @throws what the signal's addEventListener throws
  */
-export function onAbort(signal: AbortSignal, stop: Stop): () => void {
+export function onAbort(signal: AbortSignal, cancel: Cancel): () => void {
   const found = listeners.get(signal) ?? listen(signal)
-  found.stops.add(stop)
+  found.cancels.add(cancel)
   return () => {
-    if (!found.stops.delete(stop) || found.stops.size > 0) return
+    if (!found.cancels.delete(cancel) || found.cancels.size > 0) return
     if (listeners.get(signal) === found) listeners.delete(signal)
     try {
       signal.removeEventListener('abort', found.listener)
@@ -33,12 +33,12 @@ export function onAbort(signal: AbortSignal, stop: Stop): () => void {
 }
 
 function listen(signal: AbortSignal): AbortListener {
-  const stops = new Set<Stop>()
+  const cancels = new Set<Cancel>()
   const listener = (): void => {
     const reason: unknown = signal.reason
-    for (const stop of stops) stop(reason)
+    for (const cancel of cancels) cancel(reason)
   }
-  const made = { stops, listener }
+  const made = { cancels, listener }
   signal.addEventListener('abort', listener, { once: true })
   listeners.set(signal, made)
   return made

@@ -2,35 +2,35 @@ import { onAbort } from './abort-listeners'
 import { abortError, timedOut } from '../errors/socket-error'
 import type { WaitOptions } from '../types'
 
-/** What ends the wait of a call: its time-out and its signal. */
+/** Ends the wait of a call by its time-out or its signal. */
 export class Deadline {
   private timer: NodeJS.Timeout | undefined
   private release: (() => void) | undefined
   private ended = false
 
   /**
-   * Calls `stop` with the error when time is up or the signal aborts. To listen to a signal can run code of the program:
-   * the call must be able to be settled already. What that code throws stops the call, too.
+   * Calls `cancel` with the error when time is up or the signal aborts. Listening to the signal can run code of the program,
+   * which can settle the call. What that code throws cancels the call, too.
    */
-  start({ signal, timeout }: WaitOptions, syscall: string, stop: (error: Error) => void): void {
+  start({ signal, timeout }: WaitOptions, syscall: string, cancel: (error: Error) => void): void {
     if (this.ended) return
     if (timeout !== undefined) {
       this.timer = setTimeout(() => {
-        stop(timedOut(syscall))
+        cancel(timedOut(syscall))
       }, timeout)
-      // What waits holds the event loop as its socket does.
+      // The socket decides whether the event loop stays alive.
       this.timer.unref()
     }
     if (signal === undefined) return
     try {
       const release = onAbort(signal, (reason) => {
-        stop(abortError(reason))
+        cancel(abortError(reason))
       })
       if (this.ended) release()
       else this.release = release
-      if (signal.aborted) stop(abortError(signal.reason))
+      if (signal.aborted) cancel(abortError(signal.reason))
     } catch (error) {
-      stop(error as Error)
+      cancel(error as Error)
     }
   }
 

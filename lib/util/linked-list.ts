@@ -1,11 +1,11 @@
-/** What stands in a LinkedList: a subclass has its content. */
+/** An element of a LinkedList. Subclasses add the content. */
 export class ListNode {
-  /** The list's own. */
+  /** Set by the list. */
   previous: ListNode | undefined
   next: ListNode | undefined
 }
 
-/** A queue whose elements can also be taken out of the middle, each in constant time. */
+/** A queue. Elements can be removed from the middle, too, in constant time. */
 export class LinkedList<T extends ListNode> {
   first: T | undefined
   private last: T | undefined
@@ -18,7 +18,7 @@ export class LinkedList<T extends ListNode> {
     this.last = node
   }
 
-  /** Takes out an element of this list. */
+  /** Removes an element of this list. */
   remove(node: T): void {
     const { previous, next } = node
     if (previous === undefined) this.first = next as T | undefined
@@ -27,18 +27,5 @@ export class LinkedList<T extends ListNode> {
     else next.previous = previous
     node.previous = undefined
     node.next = undefined
-  }
-
-  /** Puts `node` in the place of `other`. */
-  replace(other: T, node: T): void {
-    const { previous, next } = other
-    node.previous = previous
-    node.next = next
-    if (previous === undefined) this.first = node
-    else previous.next = node
-    if (next === undefined) this.last = node
-    else next.previous = node
-    other.previous = undefined
-    other.next = undefined
   }
 }

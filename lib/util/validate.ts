@@ -2,25 +2,25 @@ import { types } from 'node:util'
 import { abortError, invalidArgType, invalidArgValue, invalidState, outOfRange } from '../errors/socket-error'
 import type { WaitOptions } from '../types'
 
-/** Also of another realm. */
+/** True for views of another realm, too. */
 export const isUint8Array = (value: unknown): value is Uint8Array => types.isUint8Array(value)
 
-export function checkInteger(value: unknown, name: string, least: number, most: number): asserts value is number {
+export function checkInteger(value: unknown, name: string, min: number, max: number): asserts value is number {
   if (typeof value !== 'number') throw invalidArgType(name, 'number', value)
   if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value)
-  if (value < least || value > most) throw outOfRange(name, `>= ${String(least)} && <= ${String(most)}`, value)
+  if (value < min || value > max) throw outOfRange(name, `>= ${String(min)} && <= ${String(max)}`, value)
 }
 
-/** checkInteger() for property `field` of `owner`: the hot path makes no name. */
+/** checkInteger() for property `field` of `owner`. The name is only made for an error. */
 export function checkIntegerOf(
   value: unknown,
   owner: string,
   field: string,
-  least: number,
-  most: number,
+  min: number,
+  max: number,
 ): asserts value is number {
-  if (typeof value === 'number' && value >= least && value <= most && Number.isInteger(value)) return
-  checkInteger(value, `${owner}.${field}`, least, most)
+  if (typeof value === 'number' && value >= min && value <= max && Number.isInteger(value)) return
+  checkInteger(value, `${owner}.${field}`, min, max)
 }
 
 export function checkBoolean(value: unknown, name: string): asserts value is boolean {
@@ -39,12 +39,12 @@ export function checkObject(value: unknown, name: string): asserts value is obje
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'Object', value)
 }
 
-/** In place of options that are not given: it inherits nothing. */
+/** The default for options. It inherits nothing, whatever Object.prototype has. */
 export const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze(Object.create(null) as Record<string, never>)
 
 type Getter<T> = (this: Uint8Array) => T
 
-// What a view really is: a subclass can say otherwise.
+// The properties of the view itself: a subclass can override them.
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const { at } = Uint8Array.prototype
 const accessors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array)
@@ -54,15 +54,15 @@ const getByteOffset = accessors.byteOffset.get as Getter<number>
 
 export const byteLengthOf = (view: Uint8Array): number => getByteLength.call(view)
 
-/** The bytes of a view from `start` on, as a view that runs no code of a subclass. */
+/** The bytes of a view from `start` on, as a plain Uint8Array: no code of a subclass runs. */
 export const partOf = (view: Uint8Array, start: number, size = byteLengthOf(view) - start): Uint8Array =>
   new Uint8Array(getBuffer.call(view), getByteOffset.call(view) + start, size)
 
-/** A detached view, or one that lies outside of its resized buffer, has no bytes; an empty one has none either. */
-function isGone(view: Uint8Array): boolean {
+/** Whether a view is detached, or out of the bounds of its resized buffer. Its length is 0, as that of an empty view. */
+function isDetached(view: Uint8Array): boolean {
   if (byteLengthOf(view) > 0) return false
   try {
-    at.call(view, 0) // throws on such a view, and only on such
+    at.call(view, 0) // throws for such a view only
     return false
   } catch {
     return true
@@ -71,28 +71,28 @@ function isGone(view: Uint8Array): boolean {
 
 const isShared = (view: Uint8Array): boolean => types.isSharedArrayBuffer(getBuffer.call(view))
 
-/** A Uint8Array whose memory is there. */
+/** Checks that a value is a Uint8Array that is not detached. */
 export function checkView(
   value: unknown,
   name: string,
   expected: string | string[] = 'Uint8Array',
 ): asserts value is Uint8Array {
   if (!isUint8Array(value)) throw invalidArgType(name, expected, value)
-  if (isGone(value)) throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
+  if (isDetached(value)) throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
 }
 
-/** What checkData() says yes to, unless its memory is shared; and no to what only checkData() can tell. */
+/** A cheap check: true only for what checkData() accepts, except that the memory can be shared. */
 export const seemsData = (value: unknown): value is Uint8Array => isUint8Array(value) && byteLengthOf(value) > 0
 
-/** The data of message `owner`, or view `index` of it, that can be sent: over memory of this thread alone. */
+/** Checks that the data of message `owner`, or view `index` of it, can be sent. Shared memory cannot. */
 export function checkData(value: unknown, owner: string, index?: number): asserts value is Uint8Array {
-  if (isUint8Array(value) && !isShared(value) && !isGone(value)) return
+  if (isUint8Array(value) && !isShared(value) && !isDetached(value)) return
   const name = index === undefined ? `${owner}.data` : `${owner}.data[${String(index)}]`
   checkView(value, name, index === undefined ? ['Uint8Array', 'Array'] : 'Uint8Array')
   throw invalidArgValue(name, value, 'must not be shared memory; other threads could change it meanwhile')
 }
 
-/** The options of a call that waits, each read once. An aborted signal is thrown as what it rejects with. */
+/** Reads the options of a call that waits, each once. @throws AbortError when the signal is aborted */
 export function readWaitOptions(options: WaitOptions | undefined): WaitOptions | undefined {
   if (options === undefined) return undefined
   checkObject(options, 'options')

@@ -199,6 +199,26 @@ t.test('overlapped sends', { skip: unhooked }, async (t) => {
     t.same(texts(await arrived(t, sink)), ['before'])
   })
 
+  t.test('a long batch, once there is room again', async (t) => {
+    const sink = await receiver(t)
+    const to = { address: LOOPBACK, port: sink.address().port }
+    const socket = await bound(t, { type: 'udp4' }, LOOPBACK)
+    noRoom()
+    hook!.hold(true)
+    // More than is sent in one turn of the event loop.
+    const messages = Array.from({ length: 1000 }, (_, at) => `message ${at}`)
+    const batch = sendmmsg(
+      socket,
+      messages.map((text) => ({ data: Buffer.from(text), ...to })),
+      { timeout: 20_000 },
+    )
+    t.equal(socket.getSendQueueCount(), 1000)
+    heal()
+    t.equal(await batch, 1000)
+    t.equal(socket.getSendQueueCount(), 0)
+    t.same(texts(await arrived(t, sink)), messages)
+  })
+
   t.test('the end of a thread', async (t) => {
     const sink = await receiver(t)
     const source = `

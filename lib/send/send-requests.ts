@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks'
+import type { WaitOptions } from '../types'
 import { Deadline } from '../util/deadline'
 import type { SendQueue } from './queue'
-import { SendRequest } from './request'
-import type { WaitOptions } from '../types'
+import { SendRequest } from './send-request'
 
-/** A sendmsg or sendmmsg that waits for room. */
+/** A sendmsg or sendmmsg that waits and has a promise. */
 export class PromisedSend extends SendRequest {
   private readonly deadline = new Deadline()
 
@@ -18,7 +18,7 @@ export class PromisedSend extends SendRequest {
     this.taken = taken
   }
 
-  /** Once its messages are in the queue: what ends the wait. */
+  /** Starts the time-out and listens to the signal. The messages must be in the queue: they can be canceled at once. */
   arm(queue: SendQueue, options: WaitOptions | undefined): void {
     if (options === undefined) return
     this.deadline.start(options, this.syscall, (error) => {
@@ -40,14 +40,14 @@ export class PromisedSend extends SendRequest {
 /** What a callback of `send` is called with. */
 export type SendResult = (error: Error | null, bytes: number) => void
 
-/** A `send` with a callback that waits for room. */
+/** A `send` that waits and has a callback. */
 export class CallbackSend extends SendRequest {
   readonly syscall = 'sendmsg'
   private readonly callback: SendResult
 
   constructor(callback: SendResult) {
     super()
-    // Called in the async context of the call that waits, as where it need not wait.
+    // A callback that need not wait is called in the async context of the call, too.
     this.callback = AsyncResource.bind(callback, 'SENDMSG')
   }
 

@@ -1,75 +1,23 @@
 import { invalidState, type ErrorPlace } from '../errors/socket-error'
-import { ListNode } from '../util/linked-list'
 import { progressOf, SEND_SLOT_SIZE, setProgress, setWholeRest } from '../native/slots'
+import { ListNode } from '../util/linked-list'
 import { byteLengthOf, partOf } from '../util/validate'
-
-/** One sendmsg or sendmmsg whose messages wait. They stand in the queue one after the other. */
-export abstract class SendRequest {
-  /** The call in the words of its error. */
-  abstract readonly syscall: string
-  /** Messages that still stand in the queue, and the first of them. */
-  left = 0
-  first: QueuedMessage | undefined
-  /** Messages that the kernel took. */
-  taken = 0
-  /** Bytes of the last of them. */
-  bytes = 0
-  private settled = false
-
-  /** Settles the request once: what is told to it afterwards is ignored. */
-  done(): void {
-    if (this.settled) return
-    this.settled = true
-    this.resolved()
-  }
-
-  failed(error: Error): void {
-    if (this.settled) return
-    this.settled = true
-    // The error of a batch says how many of its messages went before.
-    this.rejected(this.syscall === 'sendmmsg' ? Object.assign(error, { sent: this.taken }) : error)
-  }
-
-  get isSettled(): boolean {
-    return this.settled
-  }
-
-  protected abstract resolved(): void
-  protected abstract rejected(error: Error): void
-}
-
-/** The rest of a segmented message whose call is settled: nobody waits for it, and it is a copy of the caller's data. */
-export class DetachedSend extends SendRequest {
-  readonly syscall = 'sendmsg'
-
-  constructor(private readonly onError: (error: Error) => void) {
-    super()
-  }
-
-  protected override resolved(): void {
-    // The call was told when the start of the message was sent.
-  }
-
-  protected override rejected(error: Error): void {
-    this.onError(error)
-  }
-}
+import type { SendRequest } from './send-request'
 
 /** One message that waits. */
 export class QueuedMessage extends ListNode {
-  /** Its send slot, with the bytes of it that the kernel has taken. */
+  /** Its send slot, which also holds how many of its bytes the kernel has taken. */
   readonly slot: Uint8Array
   views: readonly Uint8Array[]
-  lengths: readonly number[]
   /** Bytes of the views. */
   size: number
-  /** Bytes of the message that the kernel took before its rest was copied. */
+  private lengths: readonly number[]
+  /** Bytes of the message that the kernel took before the rest was copied. */
   private before = 0
 
   constructor(
     slot: Uint8Array,
     views: readonly Uint8Array[],
-    lengths: readonly number[],
     readonly records: Uint8Array | undefined,
     readonly place: Readonly<ErrorPlace> | undefined,
     public request: SendRequest,
@@ -77,8 +25,8 @@ export class QueuedMessage extends ListNode {
     super()
     this.slot = slot
     this.views = views
-    this.lengths = lengths
-    this.size = lengths.reduce((sum, length) => sum + length, 0)
+    this.lengths = views.map(byteLengthOf)
+    this.size = this.lengths.reduce((sum, length) => sum + length, 0)
   }
 
   /** Bytes of the views that the kernel has taken. */
@@ -106,14 +54,14 @@ export class QueuedMessage extends ListNode {
     throw invalidState('The data was detached or resized while it waited to be sent')
   }
 
-  /** Copies slot `index` of `bytes`: how far a segmented message has come, and whether it goes without offload. */
+  /** Copies slot `index` of `bytes`: the progress of a segmented message, and whether it is sent without offload. */
   takeSlot(bytes: Uint8Array, index: number): void {
     this.slot.set(bytes.subarray(index * SEND_SLOT_SIZE, (index + 1) * SEND_SLOT_SIZE))
   }
 
   /**
    * Replaces the caller's memory by a copy of what is still to be sent.
-   * @throws RangeError when there is no memory for it, ERR_INVALID_STATE when the data is gone
+   * @throws RangeError when there is no memory for the copy, ERR_INVALID_STATE when the data is detached
    */
   copyRest(): void {
     const { progress } = this
