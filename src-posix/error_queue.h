@@ -1,8 +1,8 @@
 #ifndef SENDMSG_SRC_POSIX_ERROR_QUEUE_H_
 #define SENDMSG_SRC_POSIX_ERROR_QUEUE_H_
 
-#include "platform.h"
 #include "layout.h"
+#include "platform.h"
 
 namespace datagram {
 

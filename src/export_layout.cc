@@ -66,19 +66,30 @@ struct Part {
   const NamedNumber* numbers;
 };
 
-#define SENDMSG_PART(name, numbers) \
-  { name, sizeof numbers / sizeof numbers[0], numbers }
+template <size_t N>
+constexpr uint32_t CountOf(const NamedNumber (&)[N]) {
+  return N;
+}
+
 const Part kParts[] = {
-    SENDMSG_PART("sizes", kSizes),         SENDMSG_PART("send", kSendSlot),
-    SENDMSG_PART("receive", kReceiveSlot), SENDMSG_PART("error", kErrorSlot),
-    SENDMSG_PART("report", kReport),       SENDMSG_PART("record", kRecord),
+    {"sizes", CountOf(kSizes), kSizes},
+    {"send", CountOf(kSendSlot), kSendSlot},
+    {"receive", CountOf(kReceiveSlot), kReceiveSlot},
+    {"error", CountOf(kErrorSlot), kErrorSlot},
+    {"report", CountOf(kReport), kReport},
+    {"record", CountOf(kRecord), kRecord},
 };
 const Part kEnums[] = {
-    SENDMSG_PART("field", kFields),         SENDMSG_PART("sendFlag", kSendFlags),
-    SENDMSG_PART("present", kPresent),      SENDMSG_PART("dontFragment", kDontFragment),
-    SENDMSG_PART("cast", kCasts),           SENDMSG_PART("errorOrigin", kErrorOrigins),
-    SENDMSG_PART("wait", kWaits),           SENDMSG_PART("option", kOptions),
-    SENDMSG_PART("sendClock", kSendClocks), SENDMSG_PART("readiness", kReadiness),
+    {"field", CountOf(kFields), kFields},
+    {"sendFlag", CountOf(kSendFlags), kSendFlags},
+    {"present", CountOf(kPresent), kPresent},
+    {"dontFragment", CountOf(kDontFragment), kDontFragment},
+    {"cast", CountOf(kCasts), kCasts},
+    {"errorOrigin", CountOf(kErrorOrigins), kErrorOrigins},
+    {"wait", CountOf(kWaits), kWaits},
+    {"option", CountOf(kOptions), kOptions},
+    {"sendClock", CountOf(kSendClocks), kSendClocks},
+    {"readiness", CountOf(kReadiness), kReadiness},
 };
 
 template <size_t N>

@@ -110,12 +110,9 @@ enum Wait : int32_t { SENDMSG_WAITS(SENDMSG_VALUE) };
   X(kMulticastLoopback, multicastLoopback)                              \
   X(kPathMtu, pathMtu)             /* of a connected socket, to read */ \
   X(kReceiveErrors, receiveErrors) /* for Kernel::receive_error */
-enum class Option : uint32_t { SENDMSG_OPTIONS(SENDMSG_VALUE) };
-
-#define SENDMSG_ONE(constant, name) +1
-constexpr uint32_t kOptionCount = 0 SENDMSG_OPTIONS(SENDMSG_ONE);
-static_assert(kOptionCount <= 32, "a mask has a bit for each (KnownOptions)");
-#undef SENDMSG_ONE
+enum class Option : uint32_t { SENDMSG_OPTIONS(SENDMSG_VALUE) kCount };
+static_assert(static_cast<uint32_t>(Option::kCount) <= 32,
+              "a mask has a bit for each (KnownOptions)");
 
 // Values of Option::kSendTime.
 #define SENDMSG_SEND_CLOCKS(X)  \
@@ -239,10 +236,16 @@ struct ControlRecord {
 };
 #undef SENDMSG_MEMBER
 
-#define SENDMSG_SIZE(type, name, array, meaning) +sizeof(type array)
-static_assert(sizeof(SendSlot) == 0 SENDMSG_SEND_SLOT(SENDMSG_SIZE) &&
-                  sizeof(ReceiveSlot) == 0 SENDMSG_RECEIVE_SLOT(SENDMSG_SIZE) &&
-                  sizeof(ErrorSlot) == 0 SENDMSG_ERROR_SLOT(SENDMSG_SIZE),
+template <size_t N>
+constexpr size_t SumOf(const size_t (&sizes)[N]) {
+  size_t sum = 0;
+  for (const size_t size : sizes) sum += size;
+  return sum;
+}
+#define SENDMSG_SIZE(type, name, array, meaning) sizeof(type array),
+static_assert(sizeof(SendSlot) == SumOf({SENDMSG_SEND_SLOT(SENDMSG_SIZE)}) &&
+                  sizeof(ReceiveSlot) == SumOf({SENDMSG_RECEIVE_SLOT(SENDMSG_SIZE)}) &&
+                  sizeof(ErrorSlot) == SumOf({SENDMSG_ERROR_SLOT(SENDMSG_SIZE)}),
               "slots have no padding");
 #undef SENDMSG_SIZE
 static_assert(sizeof(SendSlot) % 8 == 0 && sizeof(ReceiveSlot) % 8 == 0,

@@ -147,7 +147,7 @@ Status SetOption(SocketState& state, Option option, int value) {
 
 uint32_t KnownOptions(Family family) {
   uint32_t options = 0;
-  for (uint32_t option = 0; option < kOptionCount; option++) {
+  for (uint32_t option = 0; option < static_cast<uint32_t>(Option::kCount); option++) {
     ForEachRow(static_cast<Option>(option), family, [&](const OptionRow&) {
       options |= 1U << option;
       return false;

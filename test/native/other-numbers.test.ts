@@ -158,19 +158,13 @@ t.test('an addon with other numbers', { skip: missing || false }, async (t) => {
   })
   t.same(JSON.parse(run('boundary-works.cjs', copy)), seen, 'and what is sent and received is the same')
 
-  // An addon that has another name for a field, and one that has another for an option.
-  for (const [row, name] of [
-    ['X(kHopLimit, hopLimit)', 'enums.field.hopLimit'],
-    ['X(kPathMtu, pathMtu)', 'enums.option.pathMtu'],
-  ] as const) {
-    const renamed = source.replace(row, row.replace(/(\w+)\)/, '$1Renamed)'))
-    t.not(renamed, source)
-    writeFileSync(header, renamed)
-    run('build-addon.mjs', copy, 'src/export_layout.cc')
-    const loading = `try { require(process.argv[1]) } catch (error) { console.log(error.message) }`
-    const { stdout } = spawnSync(process.execPath, ['-e', loading, copy], { encoding: 'utf8' })
-    t.equal(stdout.trim(), differs(name))
-  }
+  const renamed = source.replace('X(kHopLimit, hopLimit)', 'X(kHopLimit, ttl)')
+  t.not(renamed, source)
+  writeFileSync(header, renamed)
+  run('build-addon.mjs', copy, 'src/export_layout.cc')
+  const loading = `try { require(process.argv[1]) } catch (error) { console.log(error.message) }`
+  const { stdout } = spawnSync(process.execPath, ['-e', loading, copy], { encoding: 'utf8' })
+  t.equal(stdout.trim(), differs('enums.field.hopLimit'), 'where a field has another name it does not load')
 })
 
 /** Collects the paths of numbers that are the same in both. */
