@@ -32,8 +32,8 @@ export interface SendFlags {
 }
 
 /**
- * What `sendmsg` sends: a datagram, or a train of them with `segmentSize`, and its control data. Each property is read once,
- * inherited ones too.
+ * What `sendmsg` sends: a datagram, or with `segmentSize` a segmented message (many datagrams of one size), and its control
+ * data. Each property is read once, inherited ones too.
  */
 export interface OutgoingMessage {
   /** The bytes; several views are gathered in order. At most 1024 views and 4 GiB - 1 bytes. */
@@ -104,7 +104,7 @@ export interface MessageInfo {
   hopLimit: number | undefined
   /** When the kernel received it, in ns since the epoch. */
   timestamp: bigint | undefined
-  /** The datagram size of a train that the kernel coalesced and the caller asked for whole. */
+  /** The size of each datagram, where the kernel has coalesced several and the caller asked for them whole. */
   segmentSize: number | undefined
   /** The data did not fit. */
   truncated: boolean
@@ -189,7 +189,7 @@ export interface SocketOptions {
   /** No `'message'` events, and nothing is read ahead: read only for `recvmsg`, `recvmmsg`, their `try` twins and `for await`. */
   pull?: boolean | undefined
   /**
-   * Let the kernel coalesce trains of datagrams on receipt (UDP_GRO, UDP_RECV_MAX_COALESCED_SIZE); they are split again
+   * Let the kernel coalesce datagrams on receipt (UDP_GRO, UDP_RECV_MAX_COALESCED_SIZE); they are split again
    * unless `receiveInfo` names `segmentSize`, which implies this option. ENOTSUP where the kernel cannot, and on raw sockets.
    */
   coalesce?: boolean | undefined
@@ -233,7 +233,7 @@ export interface Capabilities {
   send: Readonly<Record<SendField, Readonly<FamilySupport>>>
   receive: Readonly<Record<ReceiveInfoName, Readonly<FamilySupport>>>
   flags: Readonly<Record<'dontRoute' | 'confirm' | 'partial' | 'oob', boolean>>
-  /** Datagrams that the kernel splits off one train at most. */
+  /** Datagrams that the kernel makes of one segmented message at most. */
   maxSegments: number
   /** Bytes of data in one datagram at most, by family. */
   maxDatagram: Readonly<{ IPv4: number; IPv6: number }>

@@ -27,7 +27,7 @@ interface Row {
   /** The property of OutgoingMessage, of MessageInfo, or of both. */
   readonly name: string
   readonly direction: 'send' | 'receive' | 'both'
-  /** Its bit in the tables of the kernels (src/slot.h, Field), where that is not called as the property is. */
+  /** Its bit in the tables of the kernels (src/layout.h, SENDMSG_FIELDS), where that is not called as the property is. */
   readonly field?: keyof typeof Field
   /** The bits of the traffic class octet that it stands for. */
   readonly classMask?: number

@@ -133,7 +133,7 @@ export class SendSlots {
     return this.words[((index * SEND_SLOT_SIZE) >> 2) + BUFFER_COUNT]!
   }
 
-  /** Bytes of a train that the kernel has taken so far. */
+  /** Bytes of a segmented message that the kernel has taken so far. */
   progress(index: number): number {
     return this.words[((index * SEND_SLOT_SIZE) >> 2) + PROGRESS]!
   }

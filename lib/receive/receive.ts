@@ -8,7 +8,7 @@ import { ReceivedInfo, ReceivedMessage } from './message'
 import type { Room } from './room'
 
 const { slotCount, mostSpareChunks, smallChunk: SMALL_CHUNK, largeChunk: LARGE_CHUNK } = binding.layout
-/** A train that a kernel makes of datagrams is no longer than a datagram can be. */
+/** Coalesced datagrams are no longer, all together, than one datagram can be. */
 const LONGEST_TRAIN = binding.layout.maxDatagram
 /** A message that a program keeps holds its whole chunk alive. */
 const SMALL_MESSAGE = binding.layout.smallMessage
@@ -56,7 +56,10 @@ const viewOf = ((): ((buffer: ArrayBuffer, start: number, size: number) => Recei
   return (buffer, start, size) => new Species(buffer, start, size)
 })()
 
-/** What small datagrams of trains are copied into. Not Node's pool (Buffer.from), which has 64 kB from Node 24 on. */
+/**
+ * What small coalesced datagrams are copied into when they are split. Not Node's pool (Buffer.from), which has 64 kB from Node
+ * 24 on.
+ */
 const pieces = new Chunk(SMALL_CHUNK)
 
 function copied(data: ReceivedData): ReceivedData {
@@ -167,8 +170,8 @@ export class Batch {
 }
 
 /**
- * One recvmmsg: appends what came to `batch`, as many as were asked for (`most`), more where trains are split. Returns how many
- * the kernel gave, or the native error, negated. No code of the program runs meanwhile: all is read out of the shared memory.
+ * One recvmmsg: appends what came to `batch`, at most `most` messages, or more where coalesced datagrams are split. Returns how
+ * many the kernel gave, or the native error, negated. No code of the program runs meanwhile: all is read out of the shared memory.
  */
 export function receiveInto(
   batch: Batch,
@@ -253,7 +256,7 @@ function append(batch: Batch, slot: number, style: ReceiveStyle, form: Form): vo
   const end = start + size
   for (let at = start; at < end; at += segmentSize) {
     let data = viewOf(buffer, at, Math.min(segmentSize, end - at))
-    // A small one must not hold the whole train.
+    // A small one must not keep the memory of all of them.
     if (data.byteLength < SMALL_MESSAGE) data = copied(data)
     add(batch, slot, data, data.byteLength, false, wantControl, form)
   }
@@ -299,8 +302,8 @@ export function dropBlocked(batch: Batch, first: number, blockList: BlockList): 
 }
 
 /**
- * What a caller's room leaves of a message. Where trains are split the kernel can't be told: in too little room for a
- * train it would drop the datagrams that follow.
+ * What a caller's room leaves of a message. Where coalesced datagrams are split the kernel cannot be
+ * told: with too little room for all of them it would drop those that follow.
  */
 export function shorten(message: Message, length: number): void {
   if (message.size <= length) return
