@@ -1,14 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import load from 'node-gyp-build'
 
 /** For bundles, whose own directory is not in the package: docs/platforms.md. */
 const beside = join(__dirname, 'sendmsg')
-/** Two directories above this one; one above a bundle. */
-const above = ['..', join('..', '..')].map((path) => join(__dirname, path))
-const holdsAddon = (path: string): boolean =>
-  ['prebuilds', join('build', 'Release'), join('build', 'Debug')].some((name) => existsSync(join(path, name)))
-const directory = existsSync(join(beside, 'prebuilds')) ? beside : (above.find(holdsAddon) ?? above[1]!)
+/** This module lies in a directory of dist/; a bundle has the module's code, and lies somewhere else. */
+const above = basename(__dirname) === 'native' ? join('..', '..') : '..'
+const directory = existsSync(join(beside, 'prebuilds')) ? beside : join(__dirname, above)
 
 // As node-gyp-build has them.
 const platform = process.env['npm_config_platform'] ?? process.platform
