@@ -2,110 +2,103 @@
 
 #include <uv.h>
 
+#include <cstring>
+
 #include "endpoint.h"
 #include "layout.h"
 
 namespace datagram {
 namespace {
 
-// Names stand in the tables themselves: a pointer to each would take a relocation.
-struct NamedNumber {
-  char name[20];
-  uint32_t value;
-};
+// A pointer to each name would take a relocation, so the names of all parts stand in one text. A
+// part is its name, then the names of its numbers, each with a NUL, then one more NUL. The numbers
+// of all parts stand in the same order.
+#define SENDMSG_NAME(constant, name) #name "\0"
+#define SENDMSG_MEMBER_NAME(type, name, array, meaning) #name "\0"
+#define SENDMSG_NUMBER(constant, name) constant,
+#define SENDMSG_OPTION(constant, name) static_cast<uint32_t>(Option::constant),
+#define SENDMSG_SEND(type, name, array, meaning) offsetof(SendSlot, name),
+#define SENDMSG_RECEIVE(type, name, array, meaning) offsetof(ReceiveSlot, name),
+#define SENDMSG_ERROR(type, name, array, meaning) offsetof(ErrorSlot, name),
+#define SENDMSG_REPORTED(type, name, array, meaning) offsetof(Report, name),
+#define SENDMSG_RECORD(type, name, array, meaning) offsetof(ControlRecord, name),
 
-#define SENDMSG_SEND(type, name, array, meaning) {#name, offsetof(SendSlot, name)},
-#define SENDMSG_RECEIVE(type, name, array, meaning) {#name, offsetof(ReceiveSlot, name)},
-#define SENDMSG_ERROR(type, name, array, meaning) {#name, offsetof(ErrorSlot, name)},
-#define SENDMSG_REPORTED(type, name, array, meaning) {#name, offsetof(Report, name)},
-#define SENDMSG_RECORD(type, name, array, meaning) {#name, offsetof(ControlRecord, name)},
-#define SENDMSG_NUMBER(constant, name) {#name, constant},
-#define SENDMSG_OPTION(constant, name) {#name, static_cast<uint32_t>(Option::constant)},
+#define SENDMSG_SIZES(X)                     \
+  X(kSlotCount, slotCount)                   \
+  X(kSendControlArena, sendControlArena)     \
+  X(kReceiveStride, receiveStride)           \
+  X(kRecordStride, recordStride)             \
+  X(kRecordAlignment, recordAlignment)       \
+  X(kReceiveControlRoom, receiveControlRoom) \
+  X(kMaxBuffers, maxBuffers)                 \
+  X(kMaxDatagram, maxDatagram)               \
+  X(kMostSpareChunks, mostSpareChunks)       \
+  X(kSmallMessage, smallMessage)             \
+  X(kSmallChunk, smallChunk)                 \
+  X(kLargeChunk, largeChunk)
 
-const NamedNumber kSendSlot[] = {SENDMSG_SEND_SLOT(SENDMSG_SEND){"slotSize", sizeof(SendSlot)}};
-const NamedNumber kReceiveSlot[] = {
-    SENDMSG_RECEIVE_SLOT(SENDMSG_RECEIVE){"slotSize", sizeof(ReceiveSlot)}};
-const NamedNumber kErrorSlot[] = {SENDMSG_ERROR_SLOT(SENDMSG_ERROR){"slotSize", sizeof(ErrorSlot)}};
-const NamedNumber kReport[] = {SENDMSG_REPORT(SENDMSG_REPORTED){"slotSize", sizeof(Report)}};
-const NamedNumber kRecord[] = {
-    SENDMSG_CONTROL_RECORD(SENDMSG_RECORD){"slotSize", sizeof(ControlRecord)}};
-const NamedNumber kFields[] = {SENDMSG_FIELDS(SENDMSG_NUMBER)};
-const NamedNumber kSendFlags[] = {SENDMSG_SEND_FLAGS(SENDMSG_NUMBER)};
-const NamedNumber kPresent[] = {SENDMSG_PRESENT(SENDMSG_NUMBER)};
-const NamedNumber kDontFragment[] = {SENDMSG_DONT_FRAGMENT(SENDMSG_NUMBER)};
-const NamedNumber kCasts[] = {SENDMSG_CASTS(SENDMSG_NUMBER)};
-const NamedNumber kErrorOrigins[] = {SENDMSG_ERROR_ORIGINS(SENDMSG_NUMBER)};
-const NamedNumber kWaits[] = {SENDMSG_WAITS(SENDMSG_NUMBER)};
-const NamedNumber kOptions[] = {SENDMSG_OPTIONS(SENDMSG_OPTION)};
-const NamedNumber kSendClocks[] = {SENDMSG_SEND_CLOCKS(SENDMSG_NUMBER)};
-const NamedNumber kSizes[] = {
-    {"slotCount", kSlotCount},
-    {"sendControlArena", kSendControlArena},
-    {"receiveStride", kReceiveStride},
-    {"recordStride", kRecordStride},
-    {"recordAlignment", kRecordAlignment},
-    {"receiveControlRoom", kReceiveControlRoom},
-    {"maxBuffers", kMaxBuffers},
-    {"maxDatagram", kMaxDatagram},
-    {"mostSpareChunks", kMostSpareChunks},
-    {"smallMessage", kSmallMessage},
-    {"smallChunk", kSmallChunk},
-    {"largeChunk", kLargeChunk},
-};
 // What watch() takes, and onReady() is told.
-const NamedNumber kReadiness[] = {
-    {"readable", UV_READABLE},
-    {"writable", UV_WRITABLE},
-    {"errors", UV_DISCONNECT},
-    {"later", Endpoint::kLater},
+#define SENDMSG_READINESS(X) \
+  X(UV_READABLE, readable)   \
+  X(UV_WRITABLE, writable)   \
+  X(UV_DISCONNECT, errors)   \
+  X(Endpoint::kLater, later)
+
+// clang-format off
+const char kPartNames[] =
+    "sizes\0" SENDMSG_SIZES(SENDMSG_NAME) "\0"
+    "send\0" SENDMSG_SEND_SLOT(SENDMSG_MEMBER_NAME) "slotSize\0" "\0"
+    "receive\0" SENDMSG_RECEIVE_SLOT(SENDMSG_MEMBER_NAME) "slotSize\0" "\0"
+    "error\0" SENDMSG_ERROR_SLOT(SENDMSG_MEMBER_NAME) "slotSize\0" "\0"
+    "report\0" SENDMSG_REPORT(SENDMSG_MEMBER_NAME) "slotSize\0" "\0"
+    "record\0" SENDMSG_CONTROL_RECORD(SENDMSG_MEMBER_NAME) "slotSize\0" "\0";
+const uint32_t kPartNumbers[] = {
+    SENDMSG_SIZES(SENDMSG_NUMBER)
+    SENDMSG_SEND_SLOT(SENDMSG_SEND) sizeof(SendSlot),
+    SENDMSG_RECEIVE_SLOT(SENDMSG_RECEIVE) sizeof(ReceiveSlot),
+    SENDMSG_ERROR_SLOT(SENDMSG_ERROR) sizeof(ErrorSlot),
+    SENDMSG_REPORT(SENDMSG_REPORTED) sizeof(Report),
+    SENDMSG_CONTROL_RECORD(SENDMSG_RECORD) sizeof(ControlRecord),
 };
 
-struct Part {
-  char name[16];
-  uint32_t count;
-  const NamedNumber* numbers;
+const char kEnumNames[] =
+    "field\0" SENDMSG_FIELDS(SENDMSG_NAME) "\0"
+    "sendFlag\0" SENDMSG_SEND_FLAGS(SENDMSG_NAME) "\0"
+    "present\0" SENDMSG_PRESENT(SENDMSG_NAME) "\0"
+    "dontFragment\0" SENDMSG_DONT_FRAGMENT(SENDMSG_NAME) "\0"
+    "cast\0" SENDMSG_CASTS(SENDMSG_NAME) "\0"
+    "errorOrigin\0" SENDMSG_ERROR_ORIGINS(SENDMSG_NAME) "\0"
+    "wait\0" SENDMSG_WAITS(SENDMSG_NAME) "\0"
+    "option\0" SENDMSG_OPTIONS(SENDMSG_NAME) "\0"
+    "sendClock\0" SENDMSG_SEND_CLOCKS(SENDMSG_NAME) "\0"
+    "readiness\0" SENDMSG_READINESS(SENDMSG_NAME) "\0";
+const uint32_t kEnumNumbers[] = {
+    SENDMSG_FIELDS(SENDMSG_NUMBER)
+    SENDMSG_SEND_FLAGS(SENDMSG_NUMBER)
+    SENDMSG_PRESENT(SENDMSG_NUMBER)
+    SENDMSG_DONT_FRAGMENT(SENDMSG_NUMBER)
+    SENDMSG_CASTS(SENDMSG_NUMBER)
+    SENDMSG_ERROR_ORIGINS(SENDMSG_NUMBER)
+    SENDMSG_WAITS(SENDMSG_NUMBER)
+    SENDMSG_OPTIONS(SENDMSG_OPTION)
+    SENDMSG_SEND_CLOCKS(SENDMSG_NUMBER)
+    SENDMSG_READINESS(SENDMSG_NUMBER)
 };
+// clang-format on
 
-template <size_t N>
-constexpr uint32_t CountOf(const NamedNumber (&)[N]) {
-  return N;
-}
-
-const Part kParts[] = {
-    {"sizes", CountOf(kSizes), kSizes},
-    {"send", CountOf(kSendSlot), kSendSlot},
-    {"receive", CountOf(kReceiveSlot), kReceiveSlot},
-    {"error", CountOf(kErrorSlot), kErrorSlot},
-    {"report", CountOf(kReport), kReport},
-    {"record", CountOf(kRecord), kRecord},
-};
-const Part kEnums[] = {
-    {"field", CountOf(kFields), kFields},
-    {"sendFlag", CountOf(kSendFlags), kSendFlags},
-    {"present", CountOf(kPresent), kPresent},
-    {"dontFragment", CountOf(kDontFragment), kDontFragment},
-    {"cast", CountOf(kCasts), kCasts},
-    {"errorOrigin", CountOf(kErrorOrigins), kErrorOrigins},
-    {"wait", CountOf(kWaits), kWaits},
-    {"option", CountOf(kOptions), kOptions},
-    {"sendClock", CountOf(kSendClocks), kSendClocks},
-    {"readiness", CountOf(kReadiness), kReadiness},
-};
-
-template <size_t N>
-napi_value ObjectOf(napi_env env, const Part (&parts)[N]) {
+napi_value ObjectOf(napi_env env, const char* name, const uint32_t* number) {
   napi_value object = nullptr;
   napi_create_object(env, &object);
-  for (const Part& part : parts) {
-    napi_value numbers = nullptr;
-    napi_create_object(env, &numbers);
-    for (uint32_t index = 0; index < part.count; index++) {
-      const NamedNumber& number = part.numbers[index];
+  while (*name != '\0') {
+    napi_value part = nullptr;
+    napi_create_object(env, &part);
+    napi_set_named_property(env, object, name, part);
+    for (name += std::strlen(name) + 1; *name != '\0'; name += std::strlen(name) + 1) {
       napi_value value = nullptr;
-      napi_create_uint32(env, number.value, &value);
-      napi_set_named_property(env, numbers, number.name, value);
+      napi_create_uint32(env, *number++, &value);
+      napi_set_named_property(env, part, name, value);
     }
-    napi_set_named_property(env, object, part.name, numbers);
+    name++;
   }
   return object;
 }
@@ -113,8 +106,8 @@ napi_value ObjectOf(napi_env env, const Part (&parts)[N]) {
 }  // namespace
 
 napi_value ExportLayout(napi_env env) {
-  napi_value layout = ObjectOf(env, kParts);
-  napi_set_named_property(env, layout, "enums", ObjectOf(env, kEnums));
+  napi_value layout = ObjectOf(env, kPartNames, kPartNumbers);
+  napi_set_named_property(env, layout, "enums", ObjectOf(env, kEnumNames, kEnumNumbers));
   return layout;
 }
 

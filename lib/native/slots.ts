@@ -29,7 +29,6 @@ const DESTINATION_FAMILY = numberOf('send', 'destinationFamily')
 const CONTROL_FAMILY = numberOf('send', 'controlFamily')
 const DONT_FRAGMENT = numberOf('send', 'dontFragment')
 const FLAGS = numberOf('send', 'flags')
-const WITHOUT_OFFLOAD = numberOf('send', 'withoutOffload')
 const DESTINATION = numberOf('send', 'destination') >> 2
 const SOURCE = numberOf('send', 'source') >> 2
 
@@ -136,11 +135,6 @@ export class SendSlots {
   /** Bytes of a segmented message that the kernel has taken so far. */
   progress(index: number): number {
     return this.words[((index * SEND_SLOT_SIZE) >> 2) + PROGRESS]!
-  }
-
-  /** Whether offload failed for a segmented message. */
-  wentWithoutOffload(index: number): boolean {
-    return this.bytes[index * SEND_SLOT_SIZE + WITHOUT_OFFLOAD] !== 0
   }
 
   sent(index: number): number {
