@@ -11,7 +11,7 @@ import {
   invalidState,
   isConnected,
 } from '../errors/socket-error'
-import { byteLengthOf, checkFunction, checkObject, checkString, checkView, partOf } from '../util/validate'
+import { byteLengthOf, checkFunction, checkObject, checkString, checkView, partOf, unshared } from '../util/validate'
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 
@@ -74,15 +74,17 @@ function listOf(message: unknown): Uint8Array[] {
 function viewOf(value: unknown, name: string, given: unknown): Uint8Array {
   if (typeof value === 'string') return Buffer.from(value)
   if (types.isUint8Array(value)) {
-    checkView(value, name)
-    return value
+    checkView(value, 'buffer')
+    return unshared(value)
   }
   if (ArrayBuffer.isView(value)) {
+    let view: Uint8Array
     try {
-      return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+      view = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     } catch {
-      throw invalidState(`${name} is detached, or out of the bounds of its buffer`)
+      throw invalidState('buffer is detached, or out of the bounds of its buffer')
     }
+    return unshared(view)
   }
   throw invalidArgType(name, ['Buffer', 'TypedArray', 'DataView', 'string'], given)
 }

@@ -71,6 +71,9 @@ function isDetached(view: Uint8Array): boolean {
 
 const isShared = (view: Uint8Array): boolean => types.isSharedArrayBuffer(getBuffer.call(view))
 
+/** The view, or a copy of it where another thread could change its memory. */
+export const unshared = (view: Uint8Array): Uint8Array => (isShared(view) ? new Uint8Array(partOf(view, 0)) : view)
+
 /** Checks that a value is a Uint8Array that is not detached. */
 export function checkView(
   value: unknown,

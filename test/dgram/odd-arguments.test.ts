@@ -80,6 +80,15 @@ t.test("dgram's forms: memory that is gone, and objects with code of their own",
   t.same([...data], [2, 3])
   socket.send('xyz', { valueOf: () => 1 }, '2', port, LOOPBACK)
   t.equal((await receiver.recvmsg()).data.toString(), 'yz')
+  const shared = new Uint8Array(new SharedArrayBuffer(4)).fill(7)
+  for (const view of [shared, new DataView(shared.buffer)]) {
+    socket.send(view, port, LOOPBACK)
+    t.same([...(await receiver.recvmsg()).data], [7, 7, 7, 7], 'shared memory is sent, as with dgram')
+    socket.send([view, 'x'], port, LOOPBACK)
+    t.equal((await receiver.recvmsg()).size, 5)
+    socket.send(view, 1, 2, port, LOOPBACK)
+    t.equal((await receiver.recvmsg()).size, 2)
+  }
   const { buffer } = new Uint8Array(8)
   const detaching = { valueOf: () => (structuredClone(buffer, { transfer: [buffer] }), 4) }
   t.throws(() => socket.send(new Uint8Array(buffer), 0, detaching, port, LOOPBACK), { code: /^ERR_/ })
