@@ -1,4 +1,4 @@
-import { binding, report, type Endpoint, type FieldMasks } from './native/addon'
+import { binding, receiveAreaMemory, report, type Endpoint, type FieldMasks } from './native/addon'
 import { bytesOf, parseAddress } from './native/address'
 import { fromNative } from './errors/socket-error'
 import { Field, Option, Present, SendClock } from './native/constants'
@@ -60,7 +60,6 @@ const OTHER_SOURCE = parseAddress('127.0.0.2')!
 const TRAFFIC_CLASS = 0x2a
 const HOP_LIMIT = 77
 
-const chunk = new Uint8Array(1024)
 const LEAST_SEGMENTS = 64
 const MOST_SEGMENTS = 128
 /**
@@ -218,8 +217,9 @@ function collect(pair: Pair): void {
   const conclusions = known[pair.name]
   // Not without end: others send, too.
   for (let received = 0; received < 8 && pair.tries.length > 0; received++) {
-    if (pair.receiver.receive(1, 4, 512, 0, chunk, 0, chunk, 0) !== 1) return
-    const token = new Uint32Array(chunk.slice(0, 4).buffer)[0]
+    // Without chunks it stays in the receive area.
+    if (pair.receiver.receive(1, 4, 512, 0, [], 0, [], 0) !== 1) return
+    const token = new Uint32Array(receiveAreaMemory, 0, 1)[0]
     const found = pair.tries.find((one) => one.token === token)
     if (found === undefined || receiveSlots.size(0) !== 4 || receiveSlots.port(0) !== pair.senderPort) continue
     pair.tries = pair.tries.filter((one) => one !== found)

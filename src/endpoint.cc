@@ -25,7 +25,6 @@ const Endpoint::Method Endpoint::kMethods[] = {
     {"startSend", &Endpoint::StartSend},
     {"cancelSend", &Endpoint::CancelSend},
     {"receive", &Endpoint::Receive},
-    {"pack", &Endpoint::Pack},
     {"receiveErrors", &Endpoint::ReceiveErrors},
     {"makeWatcher", &Endpoint::MakeWatcher},
     {"watch", &Endpoint::Watch},

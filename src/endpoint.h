@@ -93,7 +93,6 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value StartSend(const Napi::CallbackInfo& info);
   Napi::Value CancelSend(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
-  Napi::Value Pack(const Napi::CallbackInfo& info);
   Napi::Value ReceiveErrors(const Napi::CallbackInfo& info);
   Napi::Value MakeWatcher(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
@@ -128,10 +127,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint> {
   Napi::Value Number(const Napi::CallbackInfo& info, double value) const;
   Napi::Value Outcome(const Napi::CallbackInfo& info, const WatchOutcome& outcome) const;
   Napi::Value ReceiveFrom(const Napi::CallbackInfo& info, size_t argument);
-  bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t max_spares,
-                  ChunkPacker& packer);
-  Napi::Value PackInto(const Napi::CallbackInfo& info, ChunkPacker& packer, uint32_t first,
-                       uint32_t count);
+  bool ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t messages,
+                  uint32_t expected, ChunkPacker& packer);
 
   std::shared_ptr<Instance> instance_;
   uint32_t number_ = 0;

@@ -13,11 +13,9 @@ void Endpoint::ReportErrors() {
   instance_->report->earlierErrors = state_.errors != nullptr && !state_.errors->empty();
 }
 
-// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed, spares):
-// returns how many came, or a negative status. As many as fit are packed into the chunks: the small
-// one, the large one, and what spare ones the caller has at hand (report.packed,
-// report.largeChunk); pack() packs the others once there are new chunks. They must all be packed
-// before the next receive().
+// receive(count, length, controlLength, wantRecords, small, smallUsed, large, largeUsed): returns
+// how many came, or a negative status. `small` and `large` are arrays of chunks, ArrayBuffers, of
+// which the first may be used already. The slots say where each message is.
 Napi::Value Endpoint::Receive(const Napi::CallbackInfo& info) { return ReceiveFrom(info, 0); }
 
 // receive(number, ...): the same on the endpoint of this number.
@@ -34,6 +32,7 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
   const uint32_t count = Unsigned(info, argument);
   const uint32_t length = Unsigned(info, argument + 1);
   const uint32_t control_length = Unsigned(info, argument + 2);
+  const bool want_records = Unsigned(info, argument + 3) != 0;
   if (count == 0 || count > kSlotCount || length > kMaxDatagram ||
       control_length > kReceiveControlRoom) {
     if (Refuse(info)) return {};
@@ -42,17 +41,14 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
   }
   // A raw socket's data comes behind a header.
   const uint32_t expected = state_.raw ? 0 : expected_;
-  const uint32_t spares = ChunkPacker::SparesFor(count, expected, Unsigned(info, argument + 7));
   ChunkPacker packer;
-  if (!ReadChunks(info, argument + 4, spares, packer)) return {};
+  if (!ReadChunks(info, argument + 4, count, expected, packer)) return {};
   packer.Plan(count, expected, length);
   Wait wait = kDontWait;
   const ReceiveArea& area = instance_->receive_area;
-  const Status received =
-      datagram::Receive(*instance_->scratch, state_, area, packer.places(), count, length,
-                        control_length, Unsigned(info, argument + 3) != 0, wait);
+  const Status received = datagram::Receive(*instance_->scratch, state_, area, packer.places(),
+                                            count, length, control_length, want_records, wait);
   instance_->report->wait = wait;
-  instance_->report->packed = 0;
   ReportErrors();
   if (received <= 0) return Number(info, received);
   uint32_t longest = 0;
@@ -60,60 +56,45 @@ Napi::Value Endpoint::ReceiveFrom(const Napi::CallbackInfo& info, size_t argumen
     if (area.slots[index].size > longest) longest = area.slots[index].size;
   }
   expected_ = ExpectedSize(expected_, longest);
-  return PackInto(info, packer, 0, static_cast<uint32_t>(received));
+  packer.Pack(area, static_cast<uint32_t>(received));
+  return Number(info, received);
 }
 
-// pack(first, count, small, smallUsed, large, largeUsed)
-Napi::Value Endpoint::Pack(const Napi::CallbackInfo& info) {
-  const uint32_t first = Unsigned(info, 0);
-  const uint32_t count = Unsigned(info, 1);
-  ChunkPacker packer;
-  if (!ReadChunks(info, 2, 0, packer)) return {};
-  if (count > kSlotCount || first > count) {
-    Throw(info.Env(), "ERR_OUT_OF_RANGE", "count is out of range");
-    return {};
-  }
-  return PackInto(info, packer, first, count);
-}
-
-// (small, smallUsed, large, largeUsed, spares) from `argument` on; false, with an exception
-// pending, when they are not that.
-bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t max_spares,
-                          ChunkPacker& packer) {
+// Reads small, smallUsed, large and largeUsed from `argument` on: of each list as many chunks as
+// the call is likely to fill. Returns false, with an exception pending, when they are not that.
+bool Endpoint::ReadChunks(const Napi::CallbackInfo& info, size_t argument, uint32_t messages,
+                          uint32_t expected, ChunkPacker& packer) {
   const napi_env env = info.Env();
-  napi_value spares[kMostSpareChunks];
-  uint32_t count = 0;
-  if (max_spares > 0 && info[argument + 4].IsArray()) {
-    const napi_value array = info[argument + 4];
-    napi_get_array_length(env, array, &count);
-    if (count > max_spares) count = max_spares;
+  ChunkList* const lists[] = {&packer.small, &packer.large};
+  packer.small.used = Unsigned(info, argument + 1);
+  packer.large.used = Unsigned(info, argument + 3);
+  const bool expects_small = expected < kSmallMessage;
+  const uint32_t wanted[] = {
+      ChunkList::CountFor(messages, expects_small ? expected : 0, packer.small.used, kSmallChunk),
+      ChunkList::CountFor(messages, expects_small ? 0 : expected, packer.large.used, kLargeChunk)};
+  napi_value chunks[2][kMaxChunks];
+  bool read = true;
+  for (size_t list = 0; list < 2; list++) {
+    const napi_value array = info[argument + 2 * list];
+    read = read && napi_get_array_length(env, array, &lists[list]->count) == napi_ok;
+    if (!read) break;
+    if (lists[list]->count > wanted[list]) lists[list]->count = wanted[list];
     // Reading an element can run JavaScript: all are read before the first is looked into.
-    for (uint32_t index = 0; index < count; index++) {
-      if (napi_get_element(env, array, index, &spares[index]) != napi_ok) return false;
+    for (uint32_t index = 0; index < lists[list]->count; index++) {
+      if (napi_get_element(env, array, index, &chunks[list][index]) != napi_ok) return false;
     }
   }
   if (Refuse(info, Instance::kReceiveMemory)) return false;
-  bool read = ReadView(env, info[argument], &packer.small.data, &packer.small.capacity) &&
-              ReadView(env, info[argument + 2], &packer.large[0].data, &packer.large[0].capacity);
-  packer.small.used = Unsigned(info, argument + 1);
-  packer.large[0].used = Unsigned(info, argument + 3);
-  for (uint32_t index = 0; index < count && read; index++) {
-    ChunkPacker::Chunk& spare = packer.large[1 + index];
-    read = ReadView(env, spares[index], &spare.data, &spare.capacity);
+  for (size_t list = 0; list < 2 && read; list++) {
+    for (uint32_t index = 0; index < lists[list]->count && read; index++) {
+      ChunkList::Chunk& chunk = lists[list]->chunks[index];
+      void* data = nullptr;
+      read = napi_get_arraybuffer_info(env, chunks[list][index], &data, &chunk.capacity) == napi_ok;
+      chunk.data = static_cast<uint8_t*>(data);
+    }
   }
-  packer.large_count = 1 + count;
-  if (!read) Throw(env, "ERR_INVALID_ARG_TYPE", "chunks must be Uint8Arrays");
+  if (!read) Throw(env, "ERR_INVALID_ARG_TYPE", "chunks must be arrays of ArrayBuffers");
   return read;
-}
-
-Napi::Value Endpoint::PackInto(const Napi::CallbackInfo& info, ChunkPacker& packer, uint32_t first,
-                               uint32_t count) {
-  Report& report = *instance_->report;
-  report.packed = static_cast<int32_t>(packer.Pack(instance_->receive_area, first, count));
-  report.smallUsed = static_cast<int32_t>(packer.small.used);
-  report.largeUsed = static_cast<int32_t>(packer.large[packer.current()].used);
-  report.largeChunk = static_cast<int32_t>(packer.current());
-  return Number(info, count);
 }
 
 // receiveErrors(slots, data): both are Uint8Arrays of the caller's.

@@ -32,7 +32,7 @@ namespace {
   X(kReceiveControlRoom, receiveControlRoom) \
   X(kMaxBuffers, maxBuffers)                 \
   X(kMaxDatagram, maxDatagram)               \
-  X(kMostSpareChunks, mostSpareChunks)       \
+  X(kMaxChunks, maxChunks)                   \
   X(kSmallMessage, smallMessage)             \
   X(kSmallChunk, smallChunk)                 \
   X(kLargeChunk, largeChunk)
@@ -68,6 +68,7 @@ const char kEnumNames[] =
     "dontFragment\0" SENDMSG_DONT_FRAGMENT(SENDMSG_NAME) "\0"
     "cast\0" SENDMSG_CASTS(SENDMSG_NAME) "\0"
     "errorOrigin\0" SENDMSG_ERROR_ORIGINS(SENDMSG_NAME) "\0"
+    "dataPlace\0" SENDMSG_DATA_PLACES(SENDMSG_NAME) "\0"
     "wait\0" SENDMSG_WAITS(SENDMSG_NAME) "\0"
     "option\0" SENDMSG_OPTIONS(SENDMSG_NAME) "\0"
     "sendClock\0" SENDMSG_SEND_CLOCKS(SENDMSG_NAME) "\0"
@@ -79,6 +80,7 @@ const uint32_t kEnumNumbers[] = {
     SENDMSG_DONT_FRAGMENT(SENDMSG_NUMBER)
     SENDMSG_CASTS(SENDMSG_NUMBER)
     SENDMSG_ERROR_ORIGINS(SENDMSG_NUMBER)
+    SENDMSG_DATA_PLACES(SENDMSG_NUMBER)
     SENDMSG_WAITS(SENDMSG_NUMBER)
     SENDMSG_OPTIONS(SENDMSG_OPTION)
     SENDMSG_SEND_CLOCKS(SENDMSG_NUMBER)

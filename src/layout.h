@@ -83,6 +83,13 @@ enum Cast : uint8_t { SENDMSG_CASTS(SENDMSG_VALUE) };
   X(kOriginSendTime, txtime) /* the queue that has its sendTime */
 enum ErrorOrigin : uint8_t { SENDMSG_ERROR_ORIGINS(SENDMSG_VALUE) };
 
+// Where the data of a received message is.
+#define SENDMSG_DATA_PLACES(X)                                                   \
+  X(kInReceiveArea, receiveArea) /* in the receive area: its list has no room */ \
+  X(kInSmallChunk, smallChunk)                                                   \
+  X(kInLargeChunk, largeChunk)
+enum DataPlace : uint8_t { SENDMSG_DATA_PLACES(SENDMSG_VALUE) };
+
 // What to wait for when the kernel has no room.
 #define SENDMSG_WAITS(X)                                                                        \
   X(kDontWait, none)                                                                            \
@@ -131,7 +138,7 @@ enum WithoutOffload : uint8_t {
 };
 
 static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait == 0 &&
-                  kNoClock == 0 && kOffload == 0,
+                  kNoClock == 0 && kOffload == 0 && kInReceiveArea == 0,
               "zeroed memory says nothing");
 
 // X(type, name, array suffix, meaning). Widest members first, so that there is no padding.
@@ -159,25 +166,26 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes; of a connected peer, too") \
   X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")
 
-#define SENDMSG_RECEIVE_SLOT(X)                                                        \
-  X(int64_t, timestamp, , "ns since the epoch")                                        \
-  X(uint32_t, addressScope, , "IPv6 scope id")                                         \
-  X(uint32_t, interfaceIndex, , "")                                                    \
-  X(uint32_t, size, , "bytes of data")                                                 \
-  X(uint32_t, offset, , "where the data starts in its chunk")                          \
-  X(uint32_t, controlOffset, , "raw control records in the receive control arena")     \
-  X(uint32_t, controlLength, , "")                                                     \
-  X(uint32_t, segmentSize, , "0: not a train")                                         \
-  X(uint16_t, port, , "host order")                                                    \
-  X(uint8_t, family, , "Family of address, after un-mapping; 0: none")                 \
-  X(uint8_t, destinationFamily, , "0: not known")                                      \
-  X(uint8_t, cast, , "Cast")                                                           \
-  X(uint8_t, trafficClass, , "")                                                       \
-  X(uint8_t, hopLimit, , "")                                                           \
-  X(uint8_t, present, , "Present bits")                                                \
-  X(uint8_t, chunk, , "0: the chunk for small messages, 1: the large one, 2: a spare") \
-  X(uint8_t, reserved, [3], "")                                                        \
-  X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                               \
+#define SENDMSG_RECEIVE_SLOT(X)                                                       \
+  X(int64_t, timestamp, , "ns since the epoch")                                       \
+  X(uint32_t, addressScope, , "IPv6 scope id")                                        \
+  X(uint32_t, interfaceIndex, , "")                                                   \
+  X(uint32_t, size, , "bytes of data")                                                \
+  X(uint32_t, offset, , "where the data starts in its chunk, or in the receive area") \
+  X(uint32_t, controlOffset, , "raw control records in the receive control arena")    \
+  X(uint32_t, controlLength, , "")                                                    \
+  X(uint32_t, segmentSize, , "0: not a train")                                        \
+  X(uint16_t, port, , "host order")                                                   \
+  X(uint8_t, family, , "Family of address, after un-mapping; 0: none")                \
+  X(uint8_t, destinationFamily, , "0: not known")                                     \
+  X(uint8_t, cast, , "Cast")                                                          \
+  X(uint8_t, trafficClass, , "")                                                      \
+  X(uint8_t, hopLimit, , "")                                                          \
+  X(uint8_t, present, , "Present bits")                                               \
+  X(uint8_t, place, , "DataPlace")                                                    \
+  X(uint8_t, chunk, , "index in the list of small or large chunks that place names")  \
+  X(uint8_t, reserved, [2], "")                                                       \
+  X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                              \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
 
 // What became of a datagram that was sent (ip(7), IP_RECVERR).
@@ -203,10 +211,6 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
 #define SENDMSG_REPORT(X)                                                                 \
   X(int32_t, status, , "0, or the platform's error, negated, of the message that failed") \
   X(int32_t, wait, , "Wait: what to wait for before the next attempt")                    \
-  X(int32_t, packed, , "received messages that have found their place in a chunk")        \
-  X(int32_t, smallUsed, , "bytes used of the chunk for small messages")                   \
-  X(int32_t, largeUsed, , "bytes used of the large chunk that is filled now")             \
-  X(int32_t, largeChunk, , "which that is: 0, or 1 and up for a spare one")               \
   X(int32_t, earlierErrors, , "1: receiveErrors() has errors of earlier datagrams")
 
 // A raw control message in an arena: this header, then the payload, padded to kRecordAlignment. It
@@ -272,7 +276,8 @@ constexpr uint32_t kMaxDatagram = 65535;
 constexpr uint32_t kReceiveStride = 65536 + 1088;
 // Records take up to twice the room of the control messages that they are copied from.
 constexpr uint32_t kRecordStride = 2 * kReceiveControlRoom;
-constexpr uint32_t kMostSpareChunks = 16;
+constexpr uint32_t kMaxChunks =
+    17;  // in one list of chunks: the one that is filled, and spare ones
 constexpr uint32_t kSmallMessage = 512;  // below this a message goes to the small chunk
 // Sizes of the chunks that messages are packed into.
 constexpr uint32_t kSmallChunk = 8 * 1024;

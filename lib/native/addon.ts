@@ -57,17 +57,20 @@ export interface Endpoint {
   startSend(operation: number, data: Uint8Array | readonly Uint8Array[]): number
   /** What is not with the network yet will not be sent; the completion tells. */
   cancelSend(operation: number): void
+  /**
+   * Receives up to `count` messages, and returns how many, or the native error, negated. Data is packed into the chunks of
+   * `small` and `large`, of which the first are used already as far as `smallUsed` and `largeUsed`. The receive slots say where
+   * each message is: one that its list had no room for, and all later ones for that list, are in the receive area.
+   */
   receive(
     count: number,
     length: number,
     controlLength: number,
     wantRecords: number,
-    small: Uint8Array,
+    small: readonly ArrayBuffer[],
     smallUsed: number,
-    large: Uint8Array,
+    large: readonly ArrayBuffer[],
     largeUsed: number,
-    /** Large chunks that are empty, for what `large` has no room for: mostSpareChunks are of use. */
-    spares?: readonly Uint8Array[],
   ): number
   /**
    * What became of datagrams that were sent, where Option.receiveErrors is on: as many errors as `slots` (error slots)
@@ -75,7 +78,6 @@ export interface Endpoint {
    * there are no more.
    */
   receiveErrors(slots: Uint8Array, data: Uint8Array): number
-  pack(first: number, count: number, small: Uint8Array, smallUsed: number, large: Uint8Array, largeUsed: number): number
   /** Makes what watch() needs, which cannot fail then. */
   makeWatcher(): number | LibuvErrorName
   watch(events: number): number | LibuvErrorName
@@ -194,8 +196,8 @@ const layout = numbersOf('sizes', [
   'receiveControlRoom',
   'maxBuffers',
   'maxDatagram',
-  'mostSpareChunks',
-  'smallMessage', // below this a message goes to the small chunk
+  'maxChunks', // in one list
+  'smallMessage', // below this a message goes to a small chunk
   'smallChunk',
   'largeChunk',
 ])
@@ -203,6 +205,8 @@ const layout = numbersOf('sizes', [
 /** The memory that both sides share; src/layout.h says how it is laid out. */
 export const sendSlotMemory = new ArrayBuffer(layout.slotCount * numberOf('send', 'slotSize'))
 export const sendRecordMemory = new ArrayBuffer(layout.sendControlArena)
+/** Where messages are received that are not received into chunks, each `receiveStride` behind the one before. */
+export const receiveAreaMemory = new ArrayBuffer(layout.slotCount * layout.receiveStride)
 export const receiveSlotMemory = new ArrayBuffer(layout.slotCount * numberOf('receive', 'slotSize'))
 export const receiveRecordMemory = new ArrayBuffer(layout.slotCount * layout.recordStride)
 const reportMemory = new ArrayBuffer(numberOf('report', 'slotSize'))
@@ -211,7 +215,7 @@ const instance = addon.create(
   sendSlotMemory,
   sendRecordMemory,
   receiveSlotMemory,
-  new ArrayBuffer(layout.slotCount * layout.receiveStride),
+  receiveAreaMemory,
   receiveRecordMemory,
   reportMemory,
   (endpoint, status, events) => endpoint.owner.onReady(status, events),
@@ -230,19 +234,11 @@ export const binding = { ...addon, ...instance, layout, Endpoint: InstanceEndpoi
 const reportWords = new Int32Array(reportMemory)
 const statusIndex = numberOf('report', 'status') >> 2
 const waitIndex = numberOf('report', 'wait') >> 2
-const packedIndex = numberOf('report', 'packed') >> 2
-const smallUsedIndex = numberOf('report', 'smallUsed') >> 2
-const largeUsedIndex = numberOf('report', 'largeUsed') >> 2
-const largeChunkIndex = numberOf('report', 'largeChunk') >> 2
 const earlierErrorsIndex = numberOf('report', 'earlierErrors') >> 2
 
 /** What a call tells beside its return value. */
 export const report = {
   status: (): number => reportWords[statusIndex]!,
   wait: (): number => reportWords[waitIndex]!,
-  packed: (): number => reportWords[packedIndex]!,
-  smallUsed: (): number => reportWords[smallUsedIndex]!,
-  largeUsed: (): number => reportWords[largeUsedIndex]!,
-  largeChunk: (): number => reportWords[largeChunkIndex]!,
   earlierErrors: (): number => reportWords[earlierErrorsIndex]!,
 }

@@ -33,6 +33,9 @@ export const Present = numbersOf('enums.present', [
 
 export const DontFragment = numbersOf('enums.dontFragment', ['mayFragment', 'neverFragment'])
 
+/** Where the data of a received message is. */
+export const DataPlace = numbersOf('enums.dataPlace', ['receiveArea', 'smallChunk', 'largeChunk'])
+
 export const Wait = numbersOf('enums.wait', ['none', 'forRoom', 'forBuffers', 'forTurn'])
 
 export const Option = numbersOf('enums.option', [

@@ -30,10 +30,23 @@ const marks = ((): boolean => {
  * Memory that several received messages are views of. It cannot be transferred, as Node's own pool of Buffers cannot: that
  * would empty the other messages.
  */
-export function allocateShared(size: number): ReceivedData {
-  const memory = Buffer.allocUnsafeSlow(size)
-  const { buffer } = memory
+export function allocateShared(size: number): ArrayBuffer {
+  const { buffer } = Buffer.allocUnsafeSlow(size)
   if (marks) markAsUntransferable(buffer)
   Object.defineProperties(buffer, refusals)
-  return memory
+  return buffer
 }
+
+type BufferClass = new (buffer: ArrayBuffer, offset: number, length: number) => ReceivedData
+
+/**
+ * Makes what Buffer.subarray() makes, at less than half the cost, by the class that Node's buffers are instances of
+ * (lib/buffer.js, Buffer[Symbol.species]).
+ */
+export const viewOf = ((): ((buffer: ArrayBuffer, start: number, size: number) => ReceivedData) => {
+  const Species = (Buffer as unknown as { [Symbol.species]?: BufferClass })[Symbol.species]
+  if (Species === undefined || (Species as unknown) === Buffer || Species.prototype !== Buffer.prototype) {
+    return (buffer, start, size) => Buffer.from(buffer, start, size)
+  }
+  return (buffer, start, size) => new Species(buffer, start, size)
+})()

@@ -171,6 +171,7 @@ const PORT = numberOf('receive', 'port') >> 1
 const FAMILY = numberOf('receive', 'family')
 const DESTINATION_FAMILY_TOLD = numberOf('receive', 'destinationFamily')
 const PRESENT = numberOf('receive', 'present')
+const PLACE = numberOf('receive', 'place')
 const CHUNK = numberOf('receive', 'chunk')
 const ADDRESS = numberOf('receive', 'address') >> 2
 const DESTINATION_TOLD = numberOf('receive', 'destination') >> 2
@@ -214,7 +215,14 @@ export const receiveSlots = {
   },
   size: (index: number): number => wordAt(index, SIZE),
   offset: (index: number): number => wordAt(index, OFFSET),
+  /** A DataPlace. */
+  place: (index: number): number => byteAt(index, PLACE),
   chunk: (index: number): number => byteAt(index, CHUNK),
+  setPlace: (index: number, place: number, chunk: number, offset: number): void => {
+    bytes[index * RECEIVE_SLOT_SIZE + PLACE] = place
+    bytes[index * RECEIVE_SLOT_SIZE + CHUNK] = chunk
+    words[((index * RECEIVE_SLOT_SIZE) >> 2) + OFFSET] = offset
+  },
   segmentSize: (index: number): number => wordAt(index, RECEIVE_SEGMENT_SIZE),
   controlOffset: (index: number): number => wordAt(index, RECEIVE_CONTROL_OFFSET),
   controlLength: (index: number): number => wordAt(index, RECEIVE_CONTROL_LENGTH),

@@ -125,7 +125,7 @@ function decode(slot: number, data: ReceivedData): DatagramError | undefined {
 export function readErrors(endpoint: Endpoint, most: number): DatagramError[] {
   const errors: DatagramError[] = []
   for (let read = 0; read < most;) {
-    const data = allocateShared(COUNT * DATA_SIZE)
+    const data = Buffer.from(allocateShared(COUNT * DATA_SIZE))
     const count = endpoint.receiveErrors(slots, data)
     for (let slot = 0; slot < count; slot++) {
       const error = decode(slot, data)

@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
+import { Batch, MESSAGES, type Form } from './batch'
 import { readErrors, type DatagramError } from './datagram-error'
 import type { Endpoint } from '../native/addon'
 import type { ReceiveQueue } from './queue'
-import { Batch, MESSAGES, type Form } from './receive'
 import { roomFor } from './room'
 
 /** Listeners get at most so many messages in one turn of the event loop, so that one socket does not starve the others. */

@@ -1,7 +1,8 @@
 import { fromTransfer } from '../errors/socket-error'
 import type { SendContext } from '../message/encoded'
 import { binding, report, type Endpoint } from '../native/addon'
-import { Batch, dropBlocked, MESSAGES, receiveInto, shorten, type Form, type ReceiveStyle } from './receive'
+import { Batch, MESSAGES, type Form } from './batch'
+import { dropBlocked, receiveInto, shorten, type ReceiveStyle } from './receive'
 import type { Message } from '../types'
 import type { Room } from './room'
 
@@ -71,7 +72,7 @@ export class ReceiveQueue {
     while (batch.length < room.count && fruitless < MAX_FRUITLESS && this.failure === undefined) {
       const before = batch.length
       const max = Math.min(slotCount, Math.ceil((room.count - before) / this.segments))
-      this.receive(batch, max, room, MESSAGES)
+      this.receive(batch, max, room)
       if (!this.mayHaveMore) break
       if (batch.length === before) fruitless++
     }
@@ -110,7 +111,7 @@ export class ReceiveQueue {
   receiveAll(max: number, room: Room, form: Form): Batch {
     const batch = this.newBatch(form)
     for (let call = 0; call < MAX_FRUITLESS_IN_TURN && batch.length === 0 && this.failure === undefined; call++) {
-      this.receive(batch, max, room, form)
+      this.receive(batch, max, room)
       if (!this.mayHaveMore) break
     }
     if (batch.length === 0) {
@@ -132,9 +133,9 @@ export class ReceiveQueue {
   }
 
   /** One call. */
-  private receive(batch: Batch, max: number, room: Room, form: Form): void {
+  private receive(batch: Batch, max: number, room: Room): void {
     const before = batch.length
-    const received = receiveInto(batch, this.endpoint, max, room, this.style, form)
+    const received = receiveInto(batch, this.endpoint, max, room, this.style)
     if (report.earlierErrors() !== 0) this.onEarlierErrors()
     this.received = received
     this.mayHaveMore = received >= max

@@ -105,6 +105,7 @@ const changes = {
   SENDMSG_DONT_FRAGMENT: renumberedBehindFirst,
   SENDMSG_CASTS: renumberedBehindFirst,
   SENDMSG_ERROR_ORIGINS: renumberedBehindFirst,
+  SENDMSG_DATA_PLACES: renumberedBehindFirst,
   SENDMSG_WAITS: renumberedBehindFirst,
   SENDMSG_SEND_CLOCKS: renumberedBehindFirst,
   SENDMSG_SEND_SLOT: withMember('uint64_t'),

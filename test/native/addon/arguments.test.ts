@@ -61,28 +61,40 @@ t.test('send and receive by number', async (t) => {
     return new DataView(memory[2]!).getUint16(addon.layout.receive.port, true)
   })
   new DataView(memory[0]!).setUint32(addon.layout.send.bufferCount, 1, true)
-  const chunk = new Uint8Array(70_000)
+  const chunk = new ArrayBuffer(70_000)
   const data = new Uint8Array(100).fill(7)
   const nowhere = { code: 'ERR_INVALID_ARG_VALUE' }
   t.equal(addon.send(sender.number, 1, data), 1)
   t.ok(receiver.waitReadable(5000))
-  t.equal(addon.receive(receiver.number, 8, 100, 0, 0, chunk, 0, new Uint8Array(0), 0, []), 1)
-  t.same(chunk.subarray(0, 101), new Uint8Array([...data, 0]))
+  t.equal(addon.receive(receiver.number, 8, 100, 0, 0, [chunk], 0, [], 0), 1)
+  t.same(new Uint8Array(chunk, 0, 101), new Uint8Array([...data, 0]))
   for (const odd of oddities) {
     for (const given of [[odd], [sender.number, odd], [sender.number, 1, odd], [odd, odd, odd]]) {
       t.throws(() => addon.send(...given), `send ${typeof odd}`)
     }
-    const spares = [odd, [odd, odd], new Proxy([chunk], {})]
-    for (const spare of spares) addon.receive(receiver.number, 64, 65_535, 0, 0, chunk, 0, chunk, 0, spare)
+    const chunks = { code: 'ERR_INVALID_ARG_TYPE', message: /chunks/ }
+    for (const lists of [
+      [odd, 0, [chunk], 0],
+      [[chunk], 0, odd, 0],
+      [[chunk], 0, new Proxy([chunk], {}), 0],
+    ]) {
+      // An empty list is none that is wrong.
+      if (lists.some((list) => Array.isArray(list) && list.length === 0)) continue
+      t.throws(() => addon.receive(receiver.number, 64, 65_535, 0, 0, ...lists), chunks)
+    }
+    if (!(odd instanceof ArrayBuffer)) {
+      t.throws(() => addon.receive(receiver.number, 64, 65_535, 0, 0, [chunk], 0, [odd, odd], 0), chunks)
+    }
+    addon.receive(receiver.number, 64, 65_535, 0, 0, [chunk], odd, [chunk], odd)
   }
   t.throws(() => addon.send(4711, 1, data), nowhere)
-  t.throws(() => addon.receive(4711, 1, 9, 0, 0, chunk, 0, chunk, 0), nowhere)
+  t.throws(() => addon.receive(4711, 1, 9, 0, 0, [chunk], 0, [chunk], 0), nowhere)
   t.throws(() => addon.send(sender.number, 1, ...new Array(65).fill(data)), nowhere, 'more views than slots')
   t.throws(() => {
     sender.number = receiver.number
   }, TypeError)
   for (const endpoint of [sender, receiver]) endpoint.close()
-  t.ok(addon.receive(receiver.number, 1, 9, 0, 0, chunk, 0, chunk, 0) < 0, 'closed')
+  t.ok(addon.receive(receiver.number, 1, 9, 0, 0, [chunk], 0, [chunk], 0) < 0, 'closed')
 })
 
 t.test('what create() refuses', async (t) => {
@@ -131,8 +143,7 @@ t.test('memory that was taken away', async (t) => {
       else detach(new Uint8Array(memory[index]))
       if ([0, 1, 5].includes(index)) t.throws(() => sender.send(1, chunk), where)
       if ([2, 3, 4, 5].includes(index)) {
-        t.throws(() => receiver.receive(1, 9, 0, 0, chunk, 0, chunk, 0), where)
-        t.throws(() => receiver.pack(0, 1, chunk, 0, chunk, 0), where)
+        t.throws(() => receiver.receive(1, 9, 0, 0, [chunk.buffer], 0, [chunk.buffer], 0), where)
         t.throws(() => receiver.localAddress(), where)
         t.throws(() => receiver.getOption(addon.layout.enums.option.receiveBuffer), where)
       }

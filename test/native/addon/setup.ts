@@ -99,7 +99,6 @@ export const methods = [
   'startSend',
   'cancelSend',
   'receive',
-  'pack',
   'receiveErrors',
   'makeWatcher',
   'watch',
@@ -186,8 +185,7 @@ export function kit(dispatch: (endpoint: Any, status: number) => void = nothing)
     return endpoint.send(count, new Array(count).fill(data))
   }
   /** How many datagrams are there, or a negative status. */
-  const receiveAll = (endpoint: Any): number =>
-    endpoint.receive(64, 100, 0, 0, new Uint8Array(100_000), 0, new Uint8Array(0), 0)
+  const receiveAll = (endpoint: Any): number => endpoint.receive(64, 100, 0, 0, [new ArrayBuffer(100_000)], 0, [], 0)
   const status = (): number => new DataView(memory[5]!).getInt32(report.status, true)
   const close = (): void => {
     for (const endpoint of opened) endpoint.close()
