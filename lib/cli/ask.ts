@@ -4,12 +4,12 @@ import { randomInt } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet'
 
-/** The name that is asked for; .test is reserved (RFC 6761). */
+/** The name in the queries; .test is reserved (RFC 6761). */
 const name = 'destination.test'
 
 /**
- * Asks over plain node:dgram, from an unconnected socket, so that an answer from another address is seen, too.
- * Gives the address that the answer came from, or undefined if none came in time.
+ * Sends a query over plain node:dgram. The socket is not connected, so that it receives an answer from another address, too.
+ * Returns the address that the answer came from, or undefined if none came in time.
  */
 export async function ask(address: string, port: number, timeout: number): Promise<string | undefined> {
   const id = randomInt(0x10000)
@@ -44,7 +44,7 @@ function isAnswer(data: Buffer, id: number): boolean {
 
 export type DigVerdict = 'answer' | 'unexpected source' | 'no answer'
 
-/** Asks with dig, that accepts an answer only from the address it asked. */
+/** Sends a query with dig, which accepts an answer only from the address that it asked. */
 export async function dig(address: string, port: number): Promise<DigVerdict> {
   const options = ['+tries=1', '+timeout=1', '+short', '-p', String(port), `@${address}`, name, 'TXT']
   const { failed, output } = await run('dig', options)

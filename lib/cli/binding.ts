@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import type { Socket } from '../index'
 
-/** Binds and waits for it; an error of either kind, thrown or emitted, rejects. */
+/** Binds, and waits until the socket is bound. An error rejects, whether it is thrown or emitted. */
 export async function bind(socket: Socket, address: string | undefined, port: number): Promise<void> {
   const listening = once(socket, 'listening')
-  // Should `bind` throw, nobody waits for this one.
+  // If bind() throws, nothing else handles a rejection of this promise.
   listening.catch(() => undefined)
   socket.bind(address === undefined ? { port } : { port, address })
   await listening

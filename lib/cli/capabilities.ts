@@ -8,7 +8,7 @@ export function addCapabilities(program: Command): void {
   program
     .command('capabilities')
     .description('Show what this kernel does with each field of a message, and its limits.')
-    .option('--json', 'print the object that capabilities() gives')
+    .option('--json', 'print the object that capabilities() returns')
     .addHelpText(
       'after',
       `
@@ -36,7 +36,7 @@ function capabilitiesText(found: Capabilities): string {
       Object.entries(found.flags).map(([flag, has]) => [flag, has ? yes : no]),
     ),
     plainTable('limit', [
-      ['datagrams in one train', String(found.maxSegments)],
+      ['datagrams in one segmented message', String(found.maxSegments)],
       ['bytes in one IPv4 datagram', String(found.maxDatagram.IPv4)],
       ['bytes in one IPv6 datagram', String(found.maxDatagram.IPv6)],
       ['messages in one system call', String(found.maxBatch)],

@@ -20,13 +20,13 @@ export function hexDump(data: Buffer): string[] {
   return lines
 }
 
-/** The data in lines to read: text where it is printable, else a hex dump; what is over `limit` bytes is cut. */
+/** The data in lines: text where it is printable, else a hex dump. Only the first `limit` bytes are shown. */
 export function dataLines(data: Buffer, limit: number): string[] {
   if (data.length === 0) return ['(no data)']
   const cut = data.length > limit ? [`… ${plural(data.length - limit, 'more byte')}`] : []
   const text = printableText(data)
   if (text === undefined) return [...hexDump(data.subarray(0, limit)), ...cut]
-  // A cut can split a character; what is left of it is dropped.
+  // The cut can split a character, of which nothing is shown then.
   const shown = data.length > limit ? data.toString('utf8', 0, limit).replace(/\ufffd+$/, '') : text
   return [...shown.replace(/\r?\n$/, '').split(/\r?\n/), ...cut]
 }

@@ -7,7 +7,7 @@ import { whyNotLocal } from './local-addresses'
 import { localPort } from './parse'
 import { startDgram, startOurs, type Responder } from './responder'
 
-const asked = {
+const addressesByWildcard = {
   '0.0.0.0': ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'],
   '::': ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4', '::1'],
 } as const
@@ -47,10 +47,10 @@ Examples:
 async function demo({ port }: { port: number }): Promise<void> {
   if (port > 65532) throw new UserError('--port must leave room for four ports: 65532 at most')
   const withDig = await digInstalled()
-  const notes = withDig ? [] : ['dig is not installed: asked by node:dgram alone.']
+  const notes = withDig ? [] : ['dig is not installed: the queries come from node:dgram alone.']
   const rows: Row[] = []
   const failures: Error[] = []
-  const bound = Object.entries(asked).map(async ([wildcard, addresses], index) => {
+  const bound = Object.entries(addressesByWildcard).map(async ([wildcard, addresses], index) => {
     const unavailable = await whyNotLocal(wildcard)
     if (unavailable !== undefined) {
       notes.push(`${wildcard} is left out, it is not available here: ${unavailable}`)

@@ -2,7 +2,7 @@ import { getSystemErrorMap } from 'node:util'
 import { CommanderError } from 'commander'
 import { SocketError } from '../index'
 
-/** Something that the user of the command line can put right. */
+/** An error that the user of the command line can correct. */
 export class UserError extends Error {
   override name = 'UserError'
 }
@@ -13,7 +13,7 @@ interface CodedError extends Error {
   syscall?: string | undefined
 }
 
-// What bad values are refused with, by the library and by Node itself.
+// The codes with which the library and Node refuse bad values.
 const badValueCodes = new Set([
   'ERR_BUFFER_TOO_LARGE',
   'ERR_INVALID_ADDRESS',
@@ -30,7 +30,7 @@ function isCoded(error: unknown): error is CodedError {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
 }
 
-/** Whether the error is one of the user's input or of the system, not a defect of ours. */
+/** Whether the error is of the user's input or of the system, and no defect of this program. */
 export function isUserError(error: unknown): error is Error {
   if (error instanceof UserError || error instanceof SocketError) return true
   if (!isCoded(error)) return false
@@ -46,7 +46,7 @@ export function describeError(error: Error): string {
   return words === undefined || line.includes(words) ? line : `${line} (${words})`
 }
 
-/** Writes what went wrong to stderr and returns the exit code: 2 for the user's errors, 1 for ours. */
+/** Writes the error to stderr and returns the exit code: 2 for errors of input or system, 1 for defects of this program. */
 export function reportError(error: unknown): number {
   // Commander has printed its own message, or the help.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

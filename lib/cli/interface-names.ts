@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os'
 
 const known = new Map<number, { name: string | undefined; until: number }>()
 
-/** The name of an interface, or undefined where Node gives no way to learn it. Kept for a second, as names can change. */
+/** The name of an interface, or undefined where Node cannot find it. Names can change, so one is kept for a second only. */
 export function interfaceName(index: number): string | undefined {
   const now = performance.now()
   const found = known.get(index)

@@ -1,7 +1,7 @@
-/** Aborts at SIGINT or SIGTERM, in place of the process dying; `release` gives the signals back. */
+/** Aborts at SIGINT or SIGTERM, which then do not end the process. `release` restores the default. */
 export interface Interrupt {
   signal: AbortSignal
-  /** The exit code that a shell gives for the signal, once it came. */
+  /** The exit code that shells use for the signal, after it came. */
   exitCode: () => number | undefined
   release: () => void
 }

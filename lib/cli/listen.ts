@@ -57,15 +57,15 @@ export function addListen(program: Command): void {
     .option('--count <number>', 'end after that many datagrams', integer(1, Infinity))
     .option('--timeout <ms>', 'end when nothing came for that long; an error if --count was not reached', milliseconds)
     .option('--echo', 'send each datagram back, from the address that it was sent to')
-    .option('--json', 'print one line of JSON for each datagram; what else is to say goes to stderr')
-    .option('--coalesce', 'let the kernel join trains of datagrams and print them whole')
+    .option('--json', 'print one line of JSON for each datagram; everything else goes to stderr')
+    .option('--coalesce', 'let the kernel coalesce datagrams, and print them joined')
     .option(
       '--info <names>',
-      `what to ask the kernel for: all, none, or ${receiveInfoHelp()}, with commas between`,
+      `what the kernel is to report: all, none, or ${receiveInfoHelp()}, with commas between`,
       receiveInfoOption,
       'all',
     )
-    .option('--ignore-unsupported', 'go without what this kernel cannot tell, in place of an error')
+    .option('--ignore-unsupported', 'leave out what this kernel cannot report, in place of an error')
     .option('--show <bytes>', 'print at most that much of the data', integer(0, 65535), 512)
     .addHelpText(
       'after',
@@ -175,7 +175,7 @@ async function receive(socket: Socket, options: ListenOptions, signal: AbortSign
   }
 }
 
-/** Answers one datagram. That one peer can't be reached is no reason to stop listening. */
+/** Answers one datagram. A peer that cannot be reached does not end listening. */
 async function echo(socket: Socket, message: Message, signal: AbortSignal): Promise<void> {
   const { data, segmentSize } = message
   try {

@@ -1,7 +1,7 @@
 import dgram from 'node:dgram'
 import { isIPv6 } from 'node:net'
 
-/** Why this host can't use the address as its own, or undefined if it can. */
+/** Why this host cannot bind the address; undefined if it can. */
 export async function whyNotLocal(address: string): Promise<string | undefined> {
   return await new Promise((resolve) => {
     const socket = dgram.createSocket(isIPv6(address) ? 'udp6' : 'udp4')

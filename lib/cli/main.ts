@@ -30,7 +30,7 @@ function createProgram(): Command {
     .addHelpText(
       'after',
       `
-Exit codes: 0 done, 1 a defect of this program or a failed demo, 2 an error in what was asked for.
+Exit codes: 0 done, 1 a defect of this program or a failed demo, 2 a wrong argument, or an error of the system.
 
 Examples:
   $ sendmsg capabilities
@@ -51,7 +51,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-// A defect in a callback, or an error that a socket emits when nobody waits for it.
+// A defect in a callback, or an error that a socket emits when no call waits for it.
 process.on('uncaughtException', (error) => {
   process.exit(reportError(error))
 })

@@ -3,7 +3,7 @@ import type { OutgoingMessage, SendFlags } from '../index'
 import { sendFields, type CommandOption, type FieldRow, type ValueKind } from '../message/fields'
 import { collectControl, integer, interfaceOption, sendTime, type SendTime } from './parse'
 
-/** What the options below give, by the names that commander makes of their flags. */
+/** The options below, by the names that commander makes of their flags. */
 export interface MessageOptions {
   sendTime?: SendTime
 }
@@ -57,7 +57,7 @@ function parserOf(value: ValueKind): Parse | undefined {
   }
 }
 
-/** Where commander puts what an option gives. */
+/** The property in which commander stores each option. */
 const places = Object.values(sendFields).flatMap((row) =>
   (row.options ?? []).map((option) => ({ row, option, key: new Option(option.flags).attributeName() })),
 )

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 
 /**
- * Writes to stdout, waits while its reader is slower than we are, and lets signals have their turn. An abort ends the
- * waiting.
+ * Writes to stdout, and waits while its reader is slower. A turn of the event loop lets signals be handled. An abort ends the
+ * wait.
  */
 export async function print(text: string, signal: AbortSignal): Promise<void> {
   try {

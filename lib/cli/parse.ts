@@ -2,11 +2,11 @@ import { InvalidArgumentError } from 'commander'
 import type { ControlMessage } from '../index'
 
 /** A parser of whole numbers in a range, decimal or 0x hexadecimal. */
-export function integer(minimum: number, maximum: number): (text: string) => number {
+export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : NaN
-    if (!(value >= minimum && value <= maximum)) {
-      const range = maximum === Infinity ? `${minimum} or more` : `${minimum} to ${maximum}`
+    if (!(value >= min && value <= max)) {
+      const range = max === Infinity ? `${min} or more` : `${min} to ${max}`
       throw new InvalidArgumentError(`It must be a whole number, ${range}.`)
     }
     return value
@@ -48,7 +48,7 @@ export function collect(text: string, before: readonly string[] = []): string[] 
   return [...before, text]
 }
 
-/** When to send: that long after the moment of each send, or at one moment of process.hrtime.bigint(). */
+/** When to send: so long after each call, or at a time of process.hrtime.bigint(). */
 export interface SendTime {
   relative: boolean
   nanoseconds: bigint

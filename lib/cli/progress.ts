@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress'
 
-/** A progress bar on stderr for what takes longer than a second; nothing where stderr is no terminal. */
+/** A progress bar on stderr, after the first second. There is none where stderr is no terminal. */
 export class Progress {
   readonly #bar: SingleBar | undefined
   readonly #timer: NodeJS.Timeout | undefined

@@ -15,14 +15,14 @@ export function receiveInfoOption(text: string): 'all' | 'none' | ReceiveInfoNam
   })
 }
 
-/** Everything this kernel can tell, but for `segmentSize`, which changes what one datagram is. */
+/** Everything that this kernel can report, but for `segmentSize`, which has it coalesce datagrams. */
 export function everythingKnown(type: SocketType): ReceiveInfoName[] {
   const family = type.endsWith('4') ? 'IPv4' : 'IPv6'
   const { receive } = capabilities()
   return names.filter((name) => name !== 'segmentSize' && receive[name][family] !== false)
 }
 
-/** What `--info` can name, for its help: what is there by default, and what can be asked for beside it. */
+/** The names that `--info` takes, for its help: what is reported by default, and what else can be. */
 export function receiveInfoHelp(): string {
   const rows = Object.values(receiveFields)
   const byDefault = rows.filter((row) => row.byDefault)

@@ -52,7 +52,7 @@ function jsonOf({ name, value: { kind } }: FieldRow<ReceiveInfoName>, message: M
   return { [name]: value }
 }
 
-/** One received datagram as a block to read, with everything that is known about it. */
+/** One received datagram as text in several lines, with everything that is known about it. */
 export function receivedText(message: Message, number: number, limit: number): string {
   const from = color('bold', endpoint(message.address, message.port))
   const to = message.destination === undefined ? '' : ` → ${color('bold', message.destination)}`
@@ -73,7 +73,7 @@ function details(message: Message): string[] {
   return parts
 }
 
-/** undefined where the field is not known, and for what stands in the first line. */
+/** undefined where the field is not known, and for those that are in the first line. */
 function textOf({ name, value: kinds }: FieldRow<ReceiveInfoName>, message: Message): string | undefined {
   const value = message[name]
   if (value === undefined) return undefined

@@ -5,15 +5,15 @@ import { AUTHORITATIVE_ANSWER, decode, encode, RECURSION_DESIRED, type Answer, t
 import { createSocket, replyTo } from '../index'
 import { bind } from './binding'
 
-/** A DNS responder that runs, and the port it has. */
+/** A running DNS responder, and its port. */
 export interface Responder {
   port: number
   close: () => void
 }
 
 /**
- * Answers TXT queries with the address that was asked, as far as the socket knows it, and A and AAAA with the address
- * itself. What is not a DNS query is not answered.
+ * Answers TXT queries with the address that they were sent to, as far as the socket knows it, and A and AAAA queries with
+ * the address itself. Only DNS queries are answered.
  */
 function answer(query: Buffer, destination: string | undefined): Buffer | undefined {
   let packet: Packet
@@ -58,7 +58,7 @@ export async function startOurs(address: string, port: number, failed: (error: E
   return { port: socket.address().port, close: () => socket.close() }
 }
 
-/** The same responder on node:dgram, that can neither learn the address that was asked nor choose the one it answers from. */
+/** The same on node:dgram, which neither reports the destination of a query nor lets the answer choose its source. */
 export async function startDgram(address: string, port: number, failed: (error: Error) => void): Promise<Responder> {
   const socket = dgram.createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   socket.on('message', (query, info) => {

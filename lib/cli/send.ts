@@ -84,7 +84,7 @@ export function addSend(program: Command): void {
 Examples:
   $ sendmsg send 127.0.0.1 5000 hello
   $ sendmsg send 127.0.0.1 5000 hello --source 127.0.0.3 --ecn 1 --hop-limit 5
-  $ sendmsg send ::1 5000 --data-file train.bin --segment-size 1200
+  $ sendmsg send ::1 5000 --data-file segments.bin --segment-size 1200
   $ sendmsg send localhost 5000 ping --wait 500
   $ sendmsg send 192.0.2.1 5000 tick --count 100000 --batch 64
   $ sudo sendmsg send 127.0.0.1 --type raw4 --protocol 1 --hex 0800f7fd00010001 --wait 500`,
@@ -163,7 +163,7 @@ async function sendAndWait(
   const finished = new AbortController()
   signal.addEventListener('abort', () => finished.abort())
   const answers = options.wait === undefined ? undefined : printAnswers(socket, options, finished.signal)
-  // What went wrong there is reported below, when sending is done.
+  // A failure is reported below, when sending is done.
   answers?.catch(() => undefined)
   try {
     await new Sender(socket, destination, options, signal).run(data)
@@ -180,7 +180,7 @@ async function sendAndWait(
   await answers
 }
 
-/** Prints until `signal` says to stop. */
+/** Prints answers until `signal` aborts. */
 async function printAnswers(socket: Socket, { json, show }: SendOptions, signal: AbortSignal): Promise<void> {
   let number = 0
   while (!signal.aborted) {
@@ -194,7 +194,7 @@ async function printAnswers(socket: Socket, { json, show }: SendOptions, signal:
   }
 }
 
-/** Sends all there is to send and says at the end, also at a bad one, how much it was. */
+/** Sends all messages. At the end, also after an error, it prints how many were sent. */
 class Sender {
   readonly #socket: Socket
   readonly #destination: Destination
@@ -221,11 +221,11 @@ class Sender {
         batch.push({ data, ...this.#destination, ...messageFields(this.#options) })
         if (batch.length < (this.#options.batch ?? 1)) continue
         await this.#pause()
-        await this.#give(batch)
+        await this.#submit(batch)
         progress.update(this.#messages)
         batch = []
       }
-      if (batch.length > 0) await this.#give(batch)
+      if (batch.length > 0) await this.#submit(batch)
     } catch (error) {
       progress.stop()
       if (this.#messages > 0) this.#report()
@@ -244,7 +244,7 @@ class Sender {
     this.#yielded = performance.now()
   }
 
-  async #give(batch: OutgoingMessage[]): Promise<void> {
+  async #submit(batch: OutgoingMessage[]): Promise<void> {
     const wait = { signal: this.#signal, timeout: this.#options.timeout }
     if (this.#options.batch === undefined) {
       for (const message of batch) {

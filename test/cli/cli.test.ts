@@ -147,7 +147,7 @@ t.test('capabilities', async (t) => {
     t.same(rows.get(field), expected, `the row of ${field}`)
   }
   for (const [flag, has] of Object.entries(found.flags)) t.same(rows.get(flag), [has ? 'yes' : 'no'])
-  t.same(rows.get('datagrams in one train'), [String(found.maxSegments)])
+  t.same(rows.get('datagrams in one segmented message'), [String(found.maxSegments)])
 })
 
 for (const { family, bound, address, source } of [
