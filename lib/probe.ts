@@ -16,7 +16,7 @@ export interface FieldSupport {
   readonly receive: FieldMasks
   readonly segmentation: boolean
   readonly maxSegments: number
-  /** All that can be tried was tried; until then it is tried again every now and then. */
+  /** Every try came to a result. Until then the tries are repeated. */
   readonly concluded: boolean
 }
 
@@ -26,15 +26,15 @@ const NAMES = ['IPv4', 'IPv6'] as const
 let support: FieldSupport | undefined
 /** Milliseconds. */
 const FIRST_PAUSE = 1000
-const LONGEST_PAUSE = 60_000
+const MAX_PAUSE = 60_000
 let pause = FIRST_PAUSE
-/** Something is not concluded, and it is time to try again. A timer's, as each message would have to look at a clock. */
+/** It is time to repeat the tries. A timer sets it, so that no message has to read the clock. */
 let due = true
 
 export function fieldSupport(): FieldSupport {
   if (support !== undefined && !due) return support
   due = false
-  // It can be asked for while a message is being written down.
+  // A message can be in the shared slots: encoding it calls this function.
   const slots = sharedSlots.bytes.slice()
   try {
     probe()
@@ -46,7 +46,7 @@ export function fieldSupport(): FieldSupport {
     setTimeout(() => {
       due = true
     }, pause).unref()
-    pause = Math.min(pause * 2, LONGEST_PAUSE)
+    pause = Math.min(pause * 2, MAX_PAUSE)
   }
   return support
 }
@@ -55,40 +55,40 @@ const LOOPBACK = {
   IPv4: parseAddress('127.0.0.1')!,
   IPv6: parseAddress('::1')!,
 }
-/** On Linux all of 127.0.0.0/8 is ours to send from; elsewhere the kernel refuses, and that says nothing. */
+/** Linux sends from all of 127.0.0.0/8. Other kernels refuse this source, which says nothing about the field. */
 const OTHER_SOURCE = parseAddress('127.0.0.2')!
 const TRAFFIC_CLASS = 0x2a
 const HOP_LIMIT = 77
 
-const LEAST_SEGMENTS = 64
-const MOST_SEGMENTS = 128
+const MIN_SEGMENTS = 64
+const MAX_SEGMENTS = 128
 /**
- * Milliseconds that are waited for all that was sent, in waits of one each. On Linux what goes over loopback is there as
- * soon as it was sent, elsewhere a little later.
+ * How many times the probe waits one millisecond for its datagrams. On Linux a datagram over loopback has arrived when the
+ * send returns, on other kernels shortly after.
  */
-const MOST_WAITS = 5
+const MAX_WAITS = 5
 
 const { send, emulated, receive } = binding.kernel
 
 /** What is known of one family. A field that is still to be tried has its bit in `open`. */
 interface Conclusions {
-  /** Sent by control message, whether they do what they say is seen at the receiver. */
+  /** Sent by control message. The receiver shows whether the kernel honours them. */
   open: number
   disproved: number
-  /** What the kernel does not tell; undefined while that could not be asked. */
-  untold: number | undefined
+  /** Fields that the kernel does not report; undefined while it could not be asked. */
+  unreported: number | undefined
 }
 
-/** A source can only be told from the usual one where there are two of them. */
+/** A source shows only where loopback has a second address, which on IPv6 it has not. */
 const triedOf = (name: Name): number =>
   (send[name] & ~emulated[name] & Field.source & (name === 'IPv4' ? -1 : 0)) |
   (send[name] & ~emulated[name] & receive[name] & (Field.trafficClass | Field.hopLimit))
 
 const known: Record<Name, Conclusions> = {
-  IPv4: { open: triedOf('IPv4'), disproved: 0, untold: undefined },
-  IPv6: { open: triedOf('IPv6'), disproved: 0, untold: undefined },
+  IPv4: { open: triedOf('IPv4'), disproved: 0, unreported: undefined },
+  IPv6: { open: triedOf('IPv6'), disproved: 0, unreported: undefined },
 }
-/** Of the kernel as a whole; what it has no row for need not be asked. */
+/** Of the kernel as a whole. What its tables have no row for needs no try. */
 const sends = (bit: number): boolean => ((send.IPv4 | send.IPv6) & bit) !== 0
 let segmentation = sends(Field.segmentSize) ? undefined : false
 let sendTime = sends(Field.sendTime) ? undefined : false
@@ -100,11 +100,11 @@ function conclusions(): FieldSupport {
   return {
     kernel: masks((name) => send[name] & ~emulated[name] & ~known[name].disproved & ~none),
     emulated,
-    receive: masks((name) => receive[name] & ~(known[name].untold ?? 0)),
+    receive: masks((name) => receive[name] & ~(known[name].unreported ?? 0)),
     segmentation: segmentation ?? true,
-    maxSegments: maxSegments ?? LEAST_SEGMENTS,
+    maxSegments: maxSegments ?? MIN_SEGMENTS,
     concluded:
-      NAMES.every((name) => known[name].open === 0 && known[name].untold !== undefined) &&
+      NAMES.every((name) => known[name].open === 0 && known[name].unreported !== undefined) &&
       segmentation !== undefined &&
       sendTime !== undefined &&
       (!segmentation || maxSegments !== undefined),
@@ -115,7 +115,7 @@ function conclusions(): FieldSupport {
 const isMissing = (status: number): boolean =>
   ['ENOPROTOOPT', 'ENOTSUP'].includes(fromNative(status, 'setsockopt').code)
 
-/** A datagram that is under way, and what it shall show. */
+/** A datagram under way, and the field that it tries. */
 interface Try {
   readonly bit: number
   readonly token: number
@@ -137,21 +137,21 @@ function probe(): void {
       const pair = openPair(name)
       if (pair === undefined) continue
       pairs.push(pair)
-      askReceiver(pair)
-      const { open, untold = 0 } = known[name]
-      // Whether it is sent can't be seen where it is not told.
-      known[name].open &= ~untold
+      enableReceive(pair)
+      const { open, unreported = 0 } = known[name]
+      // Where the receiver does not report a field, nothing shows whether it was sent.
+      known[name].open &= ~unreported
       for (const bit of [Field.source, Field.trafficClass, Field.hopLimit]) {
-        if (open & ~untold & bit) sendTry(pair, bit)
+        if (open & ~unreported & bit) sendTry(pair, bit)
       }
     }
     for (let waits = 0; ; waits++) {
       for (const pair of pairs) collect(pair)
       const pair = pairs.find(({ tries }) => tries.length > 0)
-      if (pair === undefined || waits === MOST_WAITS) break
+      if (pair === undefined || waits === MAX_WAITS) break
       pair.receiver.waitReadable(1)
     }
-    for (const pair of pairs) askSender(pair)
+    for (const pair of pairs) probeOptions(pair)
   } finally {
     for (const { sender, receiver } of pairs) {
       sender.close()
@@ -160,7 +160,7 @@ function probe(): void {
   }
 }
 
-/** A sender bound to the wildcard and a receiver on loopback; undefined where that can't be had now. */
+/** A sender bound to the wildcard and a receiver on loopback; undefined where they cannot be opened now. */
 function openPair(name: Name): Pair | undefined {
   const sender = new binding.Endpoint()
   const receiver = new binding.Endpoint()
@@ -173,7 +173,7 @@ function openPair(name: Name): Pair | undefined {
     receiver.bind(address.family, bytesOf(address), 0, 0) === 0
   ) {
     const [port, senderPort] = [portOf(receiver), portOf(sender)]
-    // To port 0 every send is refused, which would say nothing about the fields.
+    // The kernel refuses every send to port 0, which says nothing about the fields.
     if (port !== 0 && senderPort !== 0) return { name, sender, receiver, port, senderPort, tries: [] }
   }
   sender.close()
@@ -181,10 +181,10 @@ function openPair(name: Name): Pair | undefined {
   return undefined
 }
 
-/** Asks the kernel to tell what it can. */
-function askReceiver({ name, receiver }: Pair): void {
-  const untold = receiver.enableReceive(receive[name])
-  if (untold === 0 || isMissing(report.status())) known[name].untold = untold
+/** Has the kernel report all that it can. */
+function enableReceive({ name, receiver }: Pair): void {
+  const unreported = receiver.enableReceive(receive[name])
+  if (unreported === 0 || isMissing(report.status())) known[name].unreported = unreported
 }
 
 /** Sends a datagram with one field set. */
@@ -208,14 +208,14 @@ function writeMessage({ name, port }: Pair): void {
   sharedSlots.setBufferCount(0, 1)
 }
 
-/** The kernel does not take the try for itself: nothing is dropped silently, and trying again says no more. */
+/** The kernel refuses the field openly, so nothing is dropped silently. Another try would show no more. */
 const isRefused = (status: number): boolean =>
   status !== 0 && ['EINVAL', 'EADDRNOTAVAIL', 'ENOPROTOOPT', 'ENOTSUP'].includes(fromNative(status, 'sendmsg').code)
 
-/** Looks at what has arrived. Anybody can send to the receiver: what counts is what was sent above. */
+/** Reads what has arrived. Other programs can send to the receiver, too: only datagrams of the tries count. */
 function collect(pair: Pair): void {
   const conclusions = known[pair.name]
-  // Not without end: others send, too.
+  // A limit, because other programs can send without end.
   for (let received = 0; received < 8 && pair.tries.length > 0; received++) {
     // Without chunks it stays in the receive area.
     if (pair.receiver.receive(1, 4, 512, 0, [], 0, [], 0) !== 1) return
@@ -228,7 +228,7 @@ function collect(pair: Pair): void {
   }
 }
 
-/** Whether the message in slot 0 came with the field; undefined where the kernel told nothing of it. */
+/** Whether the message in slot 0 came with the field; undefined where the kernel did not report it. */
 function shows(bit: number): boolean | undefined {
   const present = receiveSlots.present(0)
   switch (bit) {
@@ -245,8 +245,8 @@ function shows(bit: number): boolean | undefined {
   }
 }
 
-/** What the kernel says of itself. Changes options of the sender. */
-function askSender(pair: Pair): void {
+/** Learns from socket options what the kernel has. Changes options of the sender. */
+function probeOptions(pair: Pair): void {
   const { name, sender } = pair
   if (sendTime === undefined && (send[name] & Field.sendTime) !== 0) {
     const status = sender.setOption(Option.sendTime, SendClock.monotonic)
@@ -258,21 +258,19 @@ function askSender(pair: Pair): void {
     const status = report.status()
     if (status === 0 || isMissing(status)) segmentation = status === 0
   }
-  if (segmentation && maxSegments === undefined) maxSegments = askSegments(pair)
-  binding.setMaxSegments(maxSegments ?? LEAST_SEGMENTS)
+  if (segmentation && maxSegments === undefined) maxSegments = probeMaxSegments(pair)
+  binding.setMaxSegments(maxSegments ?? MIN_SEGMENTS)
 }
 
 /**
- * Linux took 64 segments at most, and takes 128 since 6.x (include/linux/udp.h: UDP_MAX_SEGMENTS). By the socket's option,
- * as a message that names its segments would go without offload where it is refused.
+ * Linux took 64 segments at most, and takes 128 since 6.x (include/linux/udp.h: UDP_MAX_SEGMENTS). The probe sets the
+ * socket's option, because a message with a segment size would be sent without offload where the kernel refuses it.
  */
-function askSegments(pair: Pair): number | undefined {
+function probeMaxSegments(pair: Pair): number | undefined {
   const set = pair.sender.setOption(Option.segment, 1)
-  if (set !== 0) return isMissing(set) ? LEAST_SEGMENTS : undefined
+  if (set !== 0) return isMissing(set) ? MIN_SEGMENTS : undefined
   writeMessage(pair)
-  if (pair.sender.send(1, new Uint8Array(MOST_SEGMENTS)) === 1) return MOST_SEGMENTS
+  if (pair.sender.send(1, new Uint8Array(MAX_SEGMENTS)) === 1) return MAX_SEGMENTS
   const status = report.status()
-  return status !== 0 && ['EINVAL', 'EMSGSIZE'].includes(fromNative(status, 'sendmsg').code)
-    ? LEAST_SEGMENTS
-    : undefined
+  return status !== 0 && ['EINVAL', 'EMSGSIZE'].includes(fromNative(status, 'sendmsg').code) ? MIN_SEGMENTS : undefined
 }

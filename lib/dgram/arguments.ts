@@ -15,7 +15,7 @@ import { byteLengthOf, checkFunction, checkObject, checkString, checkView, partO
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 
-/** Data that dgram's forms of `send` accept. */
+/** Data that `send` accepts with dgram's arguments. */
 export type SendData = string | NodeJS.ArrayBufferView
 
 export interface SendArguments {
@@ -134,7 +134,7 @@ export interface BindOptions {
 export interface BindArguments {
   readonly port: number
   readonly address: string | undefined
-  /** A descriptor that somebody else opened. */
+  /** A descriptor that other code opened. */
   readonly fd: number | undefined
   /** In a cluster worker: the socket is not shared with other workers. */
   readonly exclusive: boolean

@@ -19,16 +19,16 @@ function parse(text: string): ParsedAddress | Error | undefined {
 
 const { lookup: nodeLookup } = dns
 
-/** Whether a `lookup` must be asked also for addresses: the program has its own, or has replaced dns.lookup. */
+/** Whether a `lookup` is called for addresses, too: the program has its own, or has replaced dns.lookup. */
 const isReplaced = (lookup: LookupFunction | undefined): boolean => lookup !== undefined || dns.lookup !== nodeLookup
 
-/** The parsed address, unless a `lookup` must be asked. */
+/** The parsed address; undefined for a name, and where a `lookup` is called for addresses, too. */
 export const literal = (host: string, lookup: LookupFunction | undefined): ParsedAddress | undefined =>
   isReplaced(lookup) ? undefined : tryParseAddress(host)
 
 /**
- * Resolves the address of dgram's own forms of bind, connect and send. Calls back once; synchronously only if the program's
- * own `lookup` does. As in dgram, such a `lookup` is asked for addresses, too.
+ * Resolves the address of bind, connect and send with dgram's arguments. Calls back once; synchronously only if the program's
+ * own `lookup` does. As in dgram, such a `lookup` is called for addresses, too.
  */
 export function resolve(host: string, family: 4 | 6, lookup: LookupFunction | undefined, callback: Resolved): void {
   const known = isReplaced(lookup) ? undefined : parse(host)

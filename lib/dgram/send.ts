@@ -22,7 +22,7 @@ const NOWHERE: ErrorPlace = Object.freeze({ address: undefined, port: undefined 
 const asSend = ({ code, nativeCode, nativeName }: SocketError, place: ErrorPlace): SocketError =>
   new SocketError({ code, nativeCode, nativeName, syscall: 'send', ...place })
 
-/** The socket that dgram's forms send on. */
+/** The socket that DgramSend sends on. */
 export interface DgramSender {
   readonly state: {
     readonly family: 4 | 6
@@ -43,7 +43,7 @@ export interface DgramSender {
 export const invalidAddress = (syscall: string, address: string | undefined, port: number): SocketError =>
   new SocketError({ code: 'EINVAL', syscall, address, port })
 
-/** dgram's own forms of `send`. Errors that are found after the arguments are checked go to the callback, if there is one. */
+/** `send` with dgram's arguments. Errors that are found after the arguments are checked go to the callback, if there is one. */
 export class DgramSend {
   constructor(
     private readonly sender: DgramSender,

@@ -7,7 +7,7 @@ export * from './node'
 /** libuv's errors come by name (`'EEXIST'`): on Windows its numbers are not Winsock's. */
 export type LibuvErrorName = string
 
-/** Where an operation went wrong; what is not known is left out. */
+/** Where an operation failed; what is not known is left out. */
 export interface ErrorPlace {
   address?: string | undefined
   port?: number | undefined
@@ -81,7 +81,7 @@ export class SocketError extends Error {
   }
 }
 
-/** The properties of its own alone: what Object.prototype has tells nothing of an error. */
+/** Only the own properties: those of Object.prototype are not the error's. */
 const owned = <T extends object>(given: T): T => Object.assign(Object.create(null) as T, given)
 
 // Not an own property, as in Node's errors.
@@ -185,8 +185,8 @@ export function fromEither(status: number | LibuvErrorName, syscall: string): So
 const WSAECONNRESET = 10054
 
 /**
- * The error of sending or receiving. That nobody listens at the peer of a connected socket is `ECONNREFUSED` everywhere;
- * Winsock's name for it stays in `nativeName`.
+ * The error of sending or receiving. A connected socket whose peer has no listener gets `ECONNREFUSED` on every platform;
+ * `nativeName` keeps Winsock's name.
  */
 export function fromTransfer(status: number, syscall: string, connected: boolean, where: ErrorPlace = {}): SocketError {
   const refused = connected && process.platform === 'win32' && status === -WSAECONNRESET

@@ -23,9 +23,9 @@ const INTERFACE_INDEX = sendMember.uint32('interfaceIndex')
 const SEND_TIME = sendMember.bigInt64('sendTime')
 
 /**
- * Checks a message and writes it down as message `index`. Every property is read once, so that nothing can change
- * between its check and its use; the data is looked at last, when no code of the message's own runs any more. Throws
- * before anything is sent. `name` is the message's in errors. Returns the bytes of data.
+ * Checks a message and encodes it as message `index`. Every property is read once, so that nothing can change between its
+ * check and its use. The data comes last, when no code of the message (getters, proxies) runs any more. Errors are thrown
+ * before anything is sent; `name` is the message's in errors. Returns the bytes of data.
  */
 export function encode(
   message: OutgoingMessage,

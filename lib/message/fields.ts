@@ -31,7 +31,7 @@ interface Row {
   readonly field?: keyof typeof Field
   /** The bits of the traffic class octet that it stands for. */
   readonly classMask?: number
-  /** Every socket asks for it, unless `receiveInfo` is false. */
+  /** Every socket requests it, unless `receiveInfo` is false. */
   readonly byDefault?: true
   readonly description: string
   readonly value: ValueKind

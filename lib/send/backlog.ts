@@ -4,7 +4,7 @@ import { MessageFifo } from './message-fifo'
 import { withBytes } from './send-failure'
 import type { SendRequest } from './send-request'
 
-/** No event tells when ENOBUFS is over. Milliseconds. */
+/** Milliseconds. No event reports that ENOBUFS is over. */
 const FIRST_DELAY = 1
 const MAX_DELAY = 64
 
@@ -44,14 +44,14 @@ export class Backlog {
     return this.backoff.active
   }
 
-  /** Tries again after a while: readiness does not tell when. */
+  /** Tries again after a delay, where readiness does not report when to. */
   pause(): void {
     if (this.paused || this.messages.count === 0) return
     this.backoff.start()
     this.listener.update()
   }
 
-  /** The kernel takes messages again: the next pause is short. */
+  /** The kernel takes messages again: the next pause is the shortest one. */
   resetPause(): void {
     this.backoff.reset()
   }
@@ -77,7 +77,7 @@ export class Backlog {
     const sent = first?.sent ?? 0
     this.messages.removeAll(request)
     this.stopIfEmpty()
-    // Of a segmented message that continues as a copy, with nothing behind it, there was nothing to cancel.
+    // A segmented message that continues as a copy, with nothing behind it, leaves nothing to cancel.
     if (left === 0) request.done()
     else request.failed(withBytes(reason, sent))
   }

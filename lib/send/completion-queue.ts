@@ -11,13 +11,13 @@ import { sendFailure, withBytes } from './send-failure'
 import type { SendRequest } from './send-request'
 import { loadQueued, type Submitter } from './submit'
 
-/** The kernel copies the data of an overlapped send, and locks the pages: a socket has at most so many at a time. */
+/** Overlapped sends of one socket at a time. The kernel copies the data of each, and locks the pages. */
 const MAX_INFLIGHT = 32
 
 /**
- * The queue where the kernel completes sends (overlapped WSASendMsg). A message that cannot be sent at once is handed to
- * the kernel all the same, which copies it and tells when it is sent. A segmented message is sent datagram by datagram, or
- * in as large parts as offload takes.
+ * The queue where the kernel completes sends (overlapped WSASendMsg). A message that cannot be sent at once goes to the
+ * kernel all the same, which copies it and completes the send later. A segmented message is sent datagram by datagram, or
+ * in parts as large as offload takes.
  */
 export class CompletionQueue implements SendQueue {
   readonly backlog: Backlog
@@ -67,7 +67,7 @@ export class CompletionQueue implements SendQueue {
     const { backlog } = this
     const { moved, wait } = drain(backlog, this.submitter)
     if (wait === Wait.forBuffers) backlog.pause()
-    // Also when this turn has sent enough: the completion of what is started continues.
+    // Also when this turn has reached its limit: the completion of a started send continues.
     else this.startNext()
     if (moved) backlog.resetPause()
     backlog.stopIfEmpty()
@@ -121,7 +121,7 @@ export class CompletionQueue implements SendQueue {
       const status = this.submitter.start(send.operation, message)
       const wait = report.wait()
       if (status === 0 && wait === Wait.forBuffers) {
-        // The next completion continues. Where none is to come, nothing tells.
+        // The next completion continues. If none is to come, a timer does.
         if (inflight.length === 0) backlog.pause()
         return
       }

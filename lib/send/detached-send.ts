@@ -74,7 +74,7 @@ export function addDetached(backlog: Backlog, batch: EncodedBatch, index: number
   return request
 }
 
-/** Removes what a request still waits for. A message whose first datagrams were sent continues, detached. */
+/** Removes the messages that a request still waits for. A message whose first datagrams were sent continues, detached. */
 export function cancelRequest(backlog: Backlog, request: SendRequest, reason: Error): void {
   if (request.isSettled || request.left === 0) return
   const first = request.first!

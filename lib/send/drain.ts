@@ -10,7 +10,7 @@ import { loadQueued, type Submitter } from './submit'
 
 const { slotCount } = binding.layout
 
-/** At most so many messages are sent in one turn of the event loop, so that one socket does not starve the others. */
+/** Messages that are sent in one turn of the event loop at most, so that one socket does not starve the others. */
 const MAX_PER_TURN = 4 * slotCount
 
 /** The result of drain(). */

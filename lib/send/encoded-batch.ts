@@ -123,7 +123,7 @@ export function encodeAll(messages: readonly OutgoingMessage[], context: SendCon
   }
 }
 
-/** Names of the first messages of a batch in errors: most batches are no longer. */
+/** Names of messages in errors. Most batches are not longer than one with so many. */
 const elementNames = Array.from({ length: slotCount }, (_, index) => `messages[${String(index)}]`)
 export const messageName = (): string => 'message'
 export const elementName = (index: number): string => elementNames[index] ?? `messages[${String(index)}]`

@@ -69,7 +69,7 @@ export class Submitter {
     return this.sendViews(views, viewCount, count)
   }
 
-  /** A message whose own code sends: the shared slots can hold the message that this code belongs to. */
+  /** For a message that code of another message sends: the shared slots can hold that other message. */
   private submitCopy(batch: EncodedBatch): number {
     const saved = sharedBatchInUse() ? sharedSlots.bytes.slice() : undefined
     sharedSlots.copyFrom(batch.slots, batch.count)

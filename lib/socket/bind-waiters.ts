@@ -7,7 +7,7 @@ export interface BindWaiter {
   closed(): void
 }
 
-/** Runs code that may be the program's: what it throws is an uncaught exception, and stops nobody else. */
+/** Runs code that may be the program's. An error of it becomes an uncaught exception, and the other calls go on. */
 export function isolate(call: () => void): void {
   try {
     call()

@@ -21,7 +21,7 @@ import type { Lifecycle } from './lifecycle'
 import { canWait } from './poll-watcher'
 import { slotAddressInfo } from './state'
 
-/** Of a socket in a cluster worker. */
+/** The error of a socket in a cluster worker. */
 const NOT_SHARED = 'cluster workers share no handle here; reusePort lets their sockets share a port'
 
 /** As in dgram, what opening a socket fails with is an error of bind(2). */
@@ -181,7 +181,7 @@ export class Binder {
     if (canWait) handle.update()
   }
 
-  /** Takes over a descriptor that somebody else opened. */
+  /** Takes over a descriptor that other code opened. */
   private adopt(descriptor: number, exclusive: boolean): void {
     const { lifecycle } = this
     const { handle, state, options } = lifecycle

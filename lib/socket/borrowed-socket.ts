@@ -12,22 +12,22 @@ import { binding } from '../native/addon'
 import { SocketHandle } from './handle'
 import { querySocket, SocketState } from './state'
 
-/** A socket that somebody else owns: a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
+/** A socket that other code owns: a plain `dgram.Socket`, or a raw descriptor or SOCKET number. */
 export type Borrowable = dgram.Socket | number
 
 const sockets = new WeakMap<dgram.Socket, SocketHandle>()
 const descriptors = new Map<number, SocketHandle>()
 
-/** Descriptors with calls that wait to receive. Their owners can close them, and no event tells. */
+/** Descriptors with calls that wait to receive. No event reports that an owner has closed its descriptor. */
 const waiting = new Map<SocketHandle, number>()
 let timer: NodeJS.Timeout | undefined
 /** Milliseconds between two checks of them. */
 const CHECK_INTERVAL = 250
 
-/** Above so many descriptors those that are idle are forgotten: nobody may use them any more. */
+/** With so many descriptors the idle ones are forgotten, as their owners may have closed them. */
 const MAX_DESCRIPTORS = 1024
 
-/** The handle of a socket that somebody else owns. The kernel is asked for its state once, at the first use. */
+/** The handle of a socket that other code owns. Its state is queried once, at the first use. */
 export function borrow(socket: unknown): SocketHandle {
   if (typeof socket === 'number') return borrowDescriptor(socket, 'sendmsg')
   if (socket instanceof dgram.Socket) return borrowDgram(socket)
@@ -80,7 +80,7 @@ function borrowDgram(socket: dgram.Socket): SocketHandle {
   return handle
 }
 
-/** Throws as soon as the socket is closed, long before its 'close' event: its descriptor may be somebody else's. */
+/** Throws as soon as the socket is closed, long before its 'close' event: its descriptor can be another socket's by then. */
 function checkRunning(socket: dgram.Socket): void {
   try {
     getSendQueueCount.call(socket)
@@ -138,7 +138,7 @@ function release(descriptor: number, handle: SocketHandle): void {
   handle.update()
 }
 
-/** Checks now and then whether the owner has closed the descriptor. */
+/** Checks periodically whether the owner has closed the descriptor. */
 function watchOwner(descriptor: number, handle: SocketHandle): void {
   waiting.set(handle, descriptor)
   timer ??= setInterval(() => {

@@ -16,14 +16,14 @@ const DEFAULT_INFO = Object.values(receiveFields)
   .filter(({ byDefault }) => byDefault)
   .map(({ name }) => name)
 
-/** The fields that the program asks for. */
+/** The fields that the program requests. */
 const namesOf = ({ receiveInfo }: SocketOptions): readonly ReceiveInfoName[] =>
   receiveInfo === false ? [] : (receiveInfo ?? [])
 
 /** The errors with which kernels refuse an option that they do not have. */
 const NOT_THERE: readonly string[] = ['ENOPROTOOPT', 'EINVAL', 'ENOTSUP']
 
-/** Whether the program asks for coalesced datagrams (UDP_GRO, URO). */
+/** Whether the program requests coalesced datagrams (UDP_GRO, URO). */
 const wantsCoalescing = (options: SocketOptions): boolean =>
   options.coalesce === true || namesOf(options).includes('segmentSize')
 
@@ -70,8 +70,8 @@ export function checkSupported(options: SocketOptions): void {
     ['sendTime', Boolean(options.sendTime)],
     ['receiveErrors', options.receiveErrors === true],
   ] as const
-  for (const [name, asked] of needed) {
-    if (asked && (known & (1 << Option[name])) === 0) throw notSupported(name, { syscall: 'setsockopt' })
+  for (const [name, requested] of needed) {
+    if (requested && (known & (1 << Option[name])) === 0) throw notSupported(name, { syscall: 'setsockopt' })
   }
   const refused = namesOf(options).find((name) => !isReported(name, options))
   if (refused !== undefined) throw notSupported(refused, { syscall: 'recvmsg', when: kindOf(options) })
@@ -121,7 +121,7 @@ function configure(endpoint: Endpoint, options: SocketOptions, adopted: boolean)
   if (options.dontFragment !== undefined) set(Option.dontFragment, options.dontFragment ? 1 : 0, 'dontFragment')
   if (options.recvBufferSize) set(Option.receiveBuffer, options.recvBufferSize, 'recvBufferSize')
   if (options.sendBufferSize) set(Option.sendBuffer, options.sendBufferSize, 'sendBufferSize')
-  // Whoever opened the socket can have asked for coalescing, which would not be split, and for errors, which would not be read.
+  // The socket can have coalescing on, which would not be split, and error reports, which would not be read.
   if (adopted && !coalescing) turnOff(endpoint, Option.coalesce)
   if (options.receiveErrors === true) set(Option.receiveErrors, 1, 'receiveErrors')
   else if (adopted) turnOff(endpoint, Option.receiveErrors)
@@ -137,7 +137,7 @@ export function openEndpoint(endpoint: Endpoint, options: SocketOptions): boolea
   if (status !== 0) throw fromNative(status, 'socket')
   try {
     const coalescing = configure(endpoint, options, false)
-    // Dual-stack unless the program asks otherwise, whatever the system's default is.
+    // Dual-stack unless the program sets ipv6Only, whatever the system's default is.
     if (family === 6 && !raw) setOption(endpoint, Option.ipv6Only, options.ipv6Only ? 1 : 0, 'ipv6Only', options)
     return coalescing
   } catch (error) {
@@ -147,10 +147,10 @@ export function openEndpoint(endpoint: Endpoint, options: SocketOptions): boolea
 }
 
 /**
- * Takes over a bound descriptor that somebody else opened. Returns whether the kernel coalesces. Options that are not asked
- * for stay as they are. A descriptor that is refused stays with its owner, unchanged.
- * @throws ERR_INVALID_FD_TYPE, ERR_INVALID_ARG_VALUE for a socket of another type; SocketError open (EEXIST: somebody in this
- * thread watches it), setsockopt
+ * Takes over a bound descriptor that other code opened. Returns whether the kernel coalesces. Options that are not given
+ * stay as they are. A descriptor that is refused stays with its owner, unchanged.
+ * @throws ERR_INVALID_FD_TYPE, ERR_INVALID_ARG_VALUE for a socket of another type; SocketError open (EEXIST: another
+ * handle of this thread polls it), setsockopt
  */
 export function adoptDescriptor(endpoint: Endpoint, descriptor: number, options: SocketOptions): boolean {
   const { family, raw } = TYPES[options.type]

@@ -147,7 +147,7 @@ export class SocketHandle implements SendListener, PullSource {
       }
     } finally {
       this.handlesEvent = false
-      // An error that no call fetches would come again and again (the owner of a borrowed socket asked for IP_RECVERR).
+      // An error that no call reads would be reported without end (the owner of a borrowed socket has set IP_RECVERR).
       if (failed && !moved && this.state.borrowed) {
         this.queue.backlog.pause()
         if (this.pull.waits) this.readBackoff.start()

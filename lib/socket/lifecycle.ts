@@ -48,8 +48,8 @@ export class Lifecycle {
 
   /**
    * Emits `'error'` in the next tick. Code of the program (getters, block lists, signals) can have closed the socket before the
-   * error was known: then `'close'` comes first, and nothing after it. `uncaught`: also where nobody listens, which is an
-   * uncaught exception.
+   * error was known: then `'close'` comes first, and nothing after it. `uncaught`: also without a listener, which makes it
+   * an uncaught exception.
    */
   emitError(error: Error, uncaught: boolean): void {
     const { socket } = this

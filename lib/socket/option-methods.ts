@@ -114,7 +114,7 @@ export abstract class OptionMethods extends EventEmitter<SocketEvents> {
   /**
    * Bytes that the path to the connected peer takes in one packet, IP header included, as far as the kernel knows
    * (IP_MTU, IPV6_MTU).
-   * @throws ERR_SOCKET_DGRAM_NOT_CONNECTED; ENOTSUP where the kernel does not tell
+   * @throws ERR_SOCKET_DGRAM_NOT_CONNECTED; ENOTSUP where the kernel does not report it
    */
   getPathMTU(): number {
     const value = connected(this.lifecycle).getOption(Option.pathMtu)

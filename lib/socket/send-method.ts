@@ -15,7 +15,7 @@ const isMessage = (value: unknown): value is OutgoingMessage =>
   !ArrayBuffer.isView(value) &&
   !types.isAnyArrayBuffer(value)
 
-/** `send` of a socket, with a message or in dgram's forms: it waits until the socket is bound, as dgram's does. */
+/** `send` of a socket, with a message or dgram's arguments. As in dgram, it waits until the socket is bound. */
 export class SendMethod {
   private readonly dgramSend: DgramSend
 
@@ -61,7 +61,7 @@ export class SendMethod {
     })
   }
 
-  /** What is wrong with the message is thrown. What the system refuses goes to the callback. */
+  /** Errors of the message are thrown. Errors of the system go to the callback. */
   private sendMessage(message: OutgoingMessage, given: unknown): void {
     if (given !== undefined && typeof given !== 'function') throw invalidArgType('callback', 'Function', given)
     const { lifecycle, binder } = this

@@ -13,7 +13,7 @@ export interface SocketEvents {
   connect: []
   /** Closed; nothing more comes. */
   close: []
-  /** What went wrong outside of any call. */
+  /** A failure outside of any call. */
   error: [error: Error]
   /** What an earlier datagram met on its way; with `createSocket({ receiveErrors: true })`. */
   datagramError: [error: DatagramError]

@@ -100,7 +100,7 @@ export class Socket extends OptionMethods {
   /**
    * Binds to an address and port, and starts to receive. Emits `'listening'`.
    *
-   * With `fd` the socket takes over a descriptor that somebody else opened, and closes it at its end; when it is refused the
+   * With `fd` the socket takes over a descriptor that other code opened, and closes it at its end; when it is refused the
    * descriptor stays as it was. In a cluster worker every socket binds on its own; `reusePort` lets several share a port.
    * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_BAD_PORT, ERR_INVALID_FD_TYPE; what the system refuses is an `'error'`
    * event
@@ -195,7 +195,7 @@ export class Socket extends OptionMethods {
   // --- sending ----------------------------------------------------------------------------------
 
   /**
-   * Sends a message, or in dgram's own forms a buffer. What the system refuses is reported to the callback; without one it
+   * Sends a message, or with dgram's arguments a buffer. What the system refuses is reported to the callback; without one it
    * is not reported, as in dgram.
    * @throws what `sendmsg` rejects with before anything is sent: bad arguments, and ENOTSUP
    */
@@ -210,7 +210,7 @@ export class Socket extends OptionMethods {
     this.sendMethod.call(args)
   }
 
-  /** @deprecated Node's own form of old: `send` has it all. */
+  /** @deprecated As in Node: `send` takes the same. */
   sendto(data: SendData, offset: number, length: number, port: number, address: string, callback?: SendCallback): void {
     for (const [name, value] of Object.entries({ offset, length, port })) {
       if (typeof value !== 'number') throw invalidArgType(name, 'number', value)

@@ -43,12 +43,12 @@ export class SocketState implements SendContext {
     this.sendBlockList = sendBlockList
   }
 
-  /** Asks the kernel again: the endpoint has another socket now. */
+  /** Queries the kernel again: the endpoint has another socket now. */
   update(endpoint: Endpoint): void {
     Object.assign(this, querySocket(endpoint))
   }
 
-  /** Asks the kernel for the local address, which bind(2) and connect(2) change. */
+  /** Queries the local address, which bind(2) and connect(2) change. */
   updateLocal(endpoint: Endpoint): void {
     this.local = localAddress(endpoint)
   }
