@@ -1,4 +1,4 @@
-import { Field } from '../native/constants'
+import { numberOf } from '../native/addon'
 
 /** How a value is written on the command line, in its JSON and in its text: lib/cli/ knows these kinds. */
 export type ValueKind =
@@ -28,7 +28,7 @@ interface Row {
   readonly name: string
   readonly direction: 'send' | 'receive' | 'both'
   /** Its bit in the tables of the kernels (src/layout.h, SENDMSG_FIELDS), where that is not called as the property is. */
-  readonly field?: keyof typeof Field
+  readonly field?: string
   /** The bits of the traffic class octet that it stands for. */
   readonly classMask?: number
   /** Every socket requests it, unless `receiveInfo` is false. */
@@ -163,12 +163,10 @@ export interface FieldRow<Name extends string = string> extends Row {
   readonly classMask: number
 }
 
-const fieldOf = (row: TableRow): keyof typeof Field => ('field' in row ? row.field : row.name)
-
 function rowsOf<Name extends string>(excluded: Row['direction']): Readonly<Record<Name, FieldRow<Name>>> {
   const rows = table
     .filter(({ direction }) => direction !== excluded)
-    .map((row) => ({ classMask: 0, ...row, bit: Field[fieldOf(row)] }))
+    .map((row) => ({ classMask: 0, ...row, bit: numberOf('enums.field', 'field' in row ? row.field : row.name) }))
   return Object.fromEntries(rows.map((row) => [row.name, row])) as unknown as Record<Name, FieldRow<Name>>
 }
 

@@ -2,7 +2,7 @@ import { numbersOf } from './addon'
 
 // The enums of src/layout.h. Where users see an order (of checks, of names in an error), it is the order here.
 
-/** Bits. */
+/** Bits. Only the fields that code names: lib/message/fields.ts has all of them. */
 export const Field = numbersOf('enums.field', [
   'source',
   'interface',
@@ -13,7 +13,6 @@ export const Field = numbersOf('enums.field', [
   'sendTime',
   'control',
   'destination',
-  'cast',
   'timestamp',
 ])
 
