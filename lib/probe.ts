@@ -1,7 +1,7 @@
 import { binding, receiveAreaMemory, report, type Endpoint, type FieldMasks } from './native/addon'
 import { bytesOf, parseAddress } from './native/address'
 import { fromNative } from './errors/socket-error'
-import { Field, Option, Present, SendClock } from './native/constants'
+import { Field, Option, SendClock } from './native/constants'
 import { receiveMember, receiveSlots, sendMember, sharedSlots } from './native/slots'
 
 /**
@@ -235,11 +235,11 @@ function shows(bit: number): boolean | undefined {
     case Field.source:
       return receiveSlots.address(0) === '127.0.0.2'
     case Field.trafficClass:
-      return (present & Present.trafficClass) === 0
+      return (present & Field.trafficClass) === 0
         ? undefined
         : receiveSlots.uint8(0, receiveMember.uint8('trafficClass')) === TRAFFIC_CLASS
     default:
-      return (present & Present.hopLimit) === 0
+      return (present & Field.hopLimit) === 0
         ? undefined
         : receiveSlots.uint8(0, receiveMember.uint8('hopLimit')) === HOP_LIMIT
   }

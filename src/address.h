@@ -38,22 +38,22 @@ inline void SetDestinationUnmapped(ReceiveSlot& slot, const in6_addr& address) {
 
 inline void SetInterface(ReceiveSlot& slot, uint32_t index) {
   slot.interfaceIndex = index;
-  slot.present |= kHasInterface;
+  slot.present |= kInterface;
 }
 
 inline void SetTrafficClass(ReceiveSlot& slot, uint32_t value) {
   slot.trafficClass = static_cast<uint8_t>(value);
-  slot.present |= kHasTrafficClass;
+  slot.present |= kTrafficClass;
 }
 
 inline void SetHopLimit(ReceiveSlot& slot, uint32_t value) {
   slot.hopLimit = static_cast<uint8_t>(value);
-  slot.present |= kHasHopLimit;
+  slot.present |= kHopLimit;
 }
 
 inline void SetTimestamp(ReceiveSlot& slot, int64_t seconds, int64_t nanoseconds) {
   slot.timestamp = seconds * 1000000000 + nanoseconds;
-  slot.present |= kHasTimestamp;
+  slot.present |= kTimestamp;
 }
 
 }  // namespace datagram

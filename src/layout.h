@@ -32,7 +32,7 @@ enum Family : uint8_t { kNoFamily = 0, kIPv4 = 4, kIPv6 = 6 };
   X(kDestination, destination)        \
   X(kCastField, cast)                 \
   X(kTimestamp, timestamp)
-enum class FieldPlace : uint8_t { SENDMSG_FIELDS(SENDMSG_VALUE) };
+enum class FieldPlace : uint8_t { SENDMSG_FIELDS(SENDMSG_VALUE) kCount };
 #define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(FieldPlace::constant),
 enum Field : uint32_t { SENDMSG_FIELDS(SENDMSG_BIT) };
 #undef SENDMSG_BIT
@@ -47,19 +47,20 @@ enum class SendFlagPlace : uint8_t { SENDMSG_SEND_FLAGS(SENDMSG_VALUE) };
 enum SendFlag : uint8_t { SENDMSG_SEND_FLAGS(SENDMSG_BIT) };
 #undef SENDMSG_BIT
 
-// Which optional parts of a received message are there.
+// What `present` of a received message says beside the Field bits of what is known of it.
 #define SENDMSG_PRESENT(X)               \
-  X(kHasInterface, interface)            \
-  X(kHasTrafficClass, trafficClass)      \
-  X(kHasHopLimit, hopLimit)              \
-  X(kHasTimestamp, timestamp)            \
   X(kTruncated, truncated)               \
   X(kControlTruncated, controlTruncated) \
   X(kHasEcn, ecn) /* the ECN half of the traffic class alone */
-enum class PresentPlace : uint8_t { SENDMSG_PRESENT(SENDMSG_VALUE) };
-#define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(PresentPlace::constant),
-enum Present : uint8_t { SENDMSG_PRESENT(SENDMSG_BIT) };
+enum class PresentPlace : uint8_t { SENDMSG_PRESENT(SENDMSG_VALUE) kCount };
+constexpr uint32_t kFirstPresent = 24;
+#define SENDMSG_BIT(constant, name) \
+  constant = 1U << (kFirstPresent + static_cast<uint8_t>(PresentPlace::constant)),
+enum Present : uint32_t { SENDMSG_PRESENT(SENDMSG_BIT) };
 #undef SENDMSG_BIT
+static_assert(static_cast<uint32_t>(FieldPlace::kCount) <= kFirstPresent &&
+                  kFirstPresent + static_cast<uint32_t>(PresentPlace::kCount) < 32,
+              "each bit of `present` says one thing, and none is the sign in JavaScript");
 
 #define SENDMSG_DONT_FRAGMENT(X) \
   X(kAsSocket, asSocket)         \
@@ -175,16 +176,16 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
   X(uint32_t, controlOffset, , "raw control records in the receive control arena")    \
   X(uint32_t, controlLength, , "")                                                    \
   X(uint32_t, segmentSize, , "0: not a train")                                        \
+  X(uint32_t, present, , "bits of Field and Present")                                 \
   X(uint16_t, port, , "host order")                                                   \
   X(uint8_t, family, , "Family of address, after un-mapping; 0: none")                \
   X(uint8_t, destinationFamily, , "0: not known")                                     \
   X(uint8_t, cast, , "Cast")                                                          \
   X(uint8_t, trafficClass, , "")                                                      \
   X(uint8_t, hopLimit, , "")                                                          \
-  X(uint8_t, present, , "Present bits")                                               \
   X(uint8_t, place, , "DataPlace")                                                    \
   X(uint8_t, chunk, , "index in the list of small or large chunks that place names")  \
-  X(uint8_t, reserved, [2], "")                                                       \
+  X(uint8_t, reserved, [7], "")                                                       \
   X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                              \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
 

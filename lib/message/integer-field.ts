@@ -1,6 +1,6 @@
-import { sendMember } from '../native/slots'
-import type { SendField } from '../types'
-import { sendFields } from './fields'
+import { receiveMember, sendMember } from '../native/slots'
+import type { ReceiveInfoName, SendField } from '../types'
+import { receiveFields, sendFields } from './fields'
 
 /** What encoding needs of a field whose value is a whole number. */
 interface IntegerField {
@@ -27,4 +27,19 @@ export const uint8Field = (name: SendField): StoredInteger => ({
 export const uint32Field = (name: SendField): StoredInteger => ({
   ...integerField(name),
   member: sendMember.uint32(name),
+})
+
+/** What decoding needs of such a field: it is there if its bit is in `present`. */
+interface ReceivedInteger {
+  readonly bit: number
+  readonly member: number
+}
+
+export const receivedUint8 = (name: ReceiveInfoName): ReceivedInteger => ({
+  bit: receiveFields[name].bit,
+  member: receiveMember.uint8(name),
+})
+export const receivedUint32 = (name: ReceiveInfoName): ReceivedInteger => ({
+  bit: receiveFields[name].bit,
+  member: receiveMember.uint32(name),
 })

@@ -19,16 +19,8 @@ export const Field = numbersOf('enums.field', [
 /** Bits. */
 export const SendFlag = numbersOf('enums.sendFlag', ['dontRoute', 'confirm', 'partial', 'oob'])
 
-/** Bits: which optional parts of a received message are there. */
-export const Present = numbersOf('enums.present', [
-  'interface',
-  'trafficClass',
-  'hopLimit',
-  'timestamp',
-  'truncated',
-  'controlTruncated',
-  'ecn',
-])
+/** Bits: what is said of a received message beside the bits of its fields. */
+export const Present = numbersOf('enums.present', ['truncated', 'controlTruncated', 'ecn'])
 
 export const DontFragment = numbersOf('enums.dontFragment', ['mayFragment', 'neverFragment'])
 

@@ -170,7 +170,7 @@ const RECEIVE_SEGMENT_SIZE = numberOf('receive', 'segmentSize') >> 2
 const PORT = numberOf('receive', 'port') >> 1
 const FAMILY = numberOf('receive', 'family')
 const DESTINATION_FAMILY_TOLD = numberOf('receive', 'destinationFamily')
-const PRESENT = numberOf('receive', 'present')
+const PRESENT = numberOf('receive', 'present') >> 2
 const PLACE = numberOf('receive', 'place')
 const CHUNK = numberOf('receive', 'chunk')
 const ADDRESS = numberOf('receive', 'address') >> 2
@@ -197,7 +197,8 @@ export const receiveSlots = {
   uint32: (index: number, member: number): number => words[(index * RECEIVE_SLOT_SIZE + member) >> 2]!,
   bigInt64: (index: number, member: number): bigint => longs[(index * RECEIVE_SLOT_SIZE + member) >> 3]!,
 
-  present: (index: number): number => byteAt(index, PRESENT),
+  /** Bits of Field and Present. */
+  present: (index: number): number => wordAt(index, PRESENT),
   family: (index: number): number => byteAt(index, FAMILY),
   address: (index: number): string => textAt(byteAt(index, FAMILY), index, ADDRESS, wordAt(index, ADDRESS_SCOPE)),
   parsed: (index: number): ParsedAddress => ({

@@ -1,22 +1,16 @@
-import { castNames, Present } from '../native/constants'
+import { receivedUint8 } from '../message/integer-field'
+import { castNames, Field, Present } from '../native/constants'
 import { decodeControl } from '../native/control'
 import { receiveMember, receiveSlots } from '../native/slots'
 import type { ControlMessage, Family, Message, MessageInfo, ReceivedData } from '../types'
 
-const {
-  interface: HAS_INTERFACE,
-  trafficClass: HAS_TRAFFIC_CLASS,
-  hopLimit: HAS_HOP_LIMIT,
-  timestamp: HAS_TIMESTAMP,
-  truncated: TRUNCATED,
-  controlTruncated: CONTROL_TRUNCATED,
-  ecn: HAS_ECN,
-} = Present
+const { interface: HAS_INTERFACE, timestamp: HAS_TIMESTAMP } = Field
+const { truncated: TRUNCATED, controlTruncated: CONTROL_TRUNCATED, ecn: HAS_ECN } = Present
 
 const INTERFACE_INDEX = receiveMember.uint32('interfaceIndex')
 const CAST = receiveMember.uint8('cast')
-const TRAFFIC_CLASS = receiveMember.uint8('trafficClass')
-const HOP_LIMIT = receiveMember.uint8('hopLimit')
+const TRAFFIC_CLASS = receivedUint8('trafficClass')
+const HOP_LIMIT = receivedUint8('hopLimit')
 const TIMESTAMP = receiveMember.bigInt64('timestamp')
 
 /** What the kernel reports about the message in one receive slot. */
@@ -40,8 +34,8 @@ export class ReceivedInfo implements MessageInfo {
 
   constructor(slot: number, size: number, whole: boolean, wantControl: boolean) {
     const present = receiveSlots.present(slot)
-    const octet = receiveSlots.uint8(slot, TRAFFIC_CLASS)
-    const trafficClass = (present & HAS_TRAFFIC_CLASS) === 0 ? undefined : octet
+    const octet = receiveSlots.uint8(slot, TRAFFIC_CLASS.member)
+    const trafficClass = (present & TRAFFIC_CLASS.bit) === 0 ? undefined : octet
     this.address = receiveSlots.address(slot)
     this.family = receiveSlots.family(slot) === 4 ? 'IPv4' : 'IPv6'
     this.port = receiveSlots.port(slot)
@@ -51,9 +45,9 @@ export class ReceivedInfo implements MessageInfo {
     this.cast = castNames[receiveSlots.uint8(slot, CAST)]
     this.trafficClass = trafficClass
     // Some kernels tell this half alone.
-    this.ecn = (present & (HAS_TRAFFIC_CLASS | HAS_ECN)) === 0 ? undefined : octet & 0x03
+    this.ecn = (present & (TRAFFIC_CLASS.bit | HAS_ECN)) === 0 ? undefined : octet & 0x03
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
-    this.hopLimit = (present & HAS_HOP_LIMIT) === 0 ? undefined : receiveSlots.uint8(slot, HOP_LIMIT)
+    this.hopLimit = (present & HOP_LIMIT.bit) === 0 ? undefined : receiveSlots.uint8(slot, HOP_LIMIT.member)
     this.timestamp = (present & HAS_TIMESTAMP) === 0 ? undefined : receiveSlots.bigInt64(slot, TIMESTAMP)
     const segmentSize = receiveSlots.segmentSize(slot)
     this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined

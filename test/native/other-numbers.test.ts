@@ -25,19 +25,17 @@ function run(script: string, ...args: string[]): string {
 }
 
 t.test('the library reads every name of the layout, and does not load without it', async (t) => {
-  // Only C++ uses these.
+  // Only C++ uses these, and `reserved`, which slots have where it is needed.
   const unread = [
-    'send.reserved',
     'send.withoutOffload',
-    'receive.reserved',
-    'error.reserved',
-    'record.reserved',
     'enums.dontFragment.asSocket',
     'enums.cast.unknown',
     'enums.errorOrigin.none',
     'enums.sendClock.none',
   ]
-  const loads = JSON.parse(run('boundary-names.cjs')) as [name: string, message: string | null][]
+  const loads = (JSON.parse(run('boundary-names.cjs')) as [name: string, message: string | null][]).filter(
+    ([name]) => !name.endsWith('.reserved'),
+  )
   t.ok(loads.length > 100, `${loads.length} names`)
   for (const [name, message] of loads) {
     const expected = unread.includes(name) ? null : differs(name)
