@@ -44,6 +44,12 @@ struct OptionJournal {
   }
 };
 
+// Field bits, by the family of a datagram.
+struct FamilyFields {
+  uint32_t ipv4 = 0;
+  uint32_t ipv6 = 0;
+};
+
 struct SocketState {
   Descriptor descriptor = kInvalidDescriptor;
   Family family = kNoFamily;
@@ -52,6 +58,8 @@ struct SocketState {
   bool segmentation = false;  // the kernel splits segmented messages
   // Option::kReceiveErrors is on. Null: it is not.
   std::shared_ptr<ErrorBacklog> errors;
+  // What the kernel was asked to report, and leaves out where it is 0.
+  FamilyFields zero_if_absent;
   SocketCalls calls;  // the backend's own
   // Where options are noted before they are set, so that they can be put back; null: nowhere.
   OptionJournal* journal = nullptr;
@@ -141,7 +149,7 @@ Status SetMembership(const SocketState& state, bool join, const Address& group,
 Status SetMulticastInterface(const SocketState& state, const Address& through);
 // Asks the kernel to report `fields` with each datagram. Returns those that it does not report, and
 // sets `status` to the first error.
-uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status);
+uint32_t EnableReceive(SocketState& state, uint32_t fields, Status& status);
 // Waits up to `milliseconds` for something to receive; for probes on sockets of our own.
 bool WaitReadable(Descriptor descriptor, int milliseconds);
 

@@ -61,6 +61,8 @@ struct ReceiveOption {
   int level;
   int option;
   int value = 1;
+  // The kernel leaves the control message out where the value is 0.
+  bool omits_zero = false;
 };
 
 // A field that this kernel only has as a socket option: read, set, sent, restored in one call.

@@ -162,7 +162,7 @@ void RestoreOptions(Descriptor descriptor, const OptionJournal& journal) {
   }
 }
 
-uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status) {
+uint32_t EnableReceive(SocketState& state, uint32_t fields, Status& status) {
   uint32_t reported = 0;
   uint32_t refused = 0;
   for (const ReceiveOption& row : ThisKernel().receive_options) {
@@ -172,6 +172,8 @@ uint32_t EnableReceive(const SocketState& state, uint32_t fields, Status& status
     const Status result = Set(state, row.level, row.option, row.value);
     if (result == 0) {
       reported |= row.fields;
+      if (row.omits_zero && row.family != kIPv6) state.zero_if_absent.ipv4 |= row.fields;
+      if (row.omits_zero && row.family != kIPv4) state.zero_if_absent.ipv6 |= row.fields;
     } else if (!Optional(row.family, state.family)) {
       // A field can take an option for each family. If the option of the socket's own family is
       // refused, the field is missing.

@@ -66,7 +66,11 @@ void Describe(Scratch& scratch, const SocketState& state, const ReceiveArea& are
   const bool fits = DecodeControl(
       ThisKernel(), ControlRoom(scratch, index), ControlUsed(header), control_length, slot,
       want_records ? area.records + slot.controlOffset : nullptr, area.record_stride);
-  if (!fits || IsControlTruncated(header)) slot.present |= kControlTruncated;
+  if (!fits || IsControlTruncated(header)) {
+    slot.present |= kControlTruncated;
+  } else {
+    slot.present |= slot.family == kIPv6 ? state.zero_if_absent.ipv6 : state.zero_if_absent.ipv4;
+  }
   if (IsMulticast(header)) slot.cast = kMulticast;
   if (IsBroadcast(header)) slot.cast = kBroadcast;
   // Coalesced datagrams no longer than one segment are one datagram.
