@@ -104,6 +104,11 @@ export interface MessageInfo {
   hopLimit: number | undefined
   /** When the kernel received it, in ns since the epoch. */
   timestamp: bigint | undefined
+  /**
+   * How many datagrams the kernel had dropped on this socket, since it was opened, when it queued this one: most often for lack
+   * of room in the receive buffer. Modulo 2^32 (SO_RXQ_OVFL, socket(7)).
+   */
+  dropped: number | undefined
   /** The size of each datagram, where the kernel has coalesced several and the caller asked for them whole. */
   segmentSize: number | undefined
   /** The data did not fit. */

@@ -71,6 +71,11 @@ const EmulatedField kEmulated[] = {
      kNoFamily, nullptr, true},
 };
 
+void DecodeDropped(const uint8_t* payload, size_t, ReceiveSlot& slot) {
+  std::memcpy(&slot.dropped, payload, sizeof slot.dropped);
+  slot.present |= kDropped;
+}
+
 const ReceiveControl kReceive[] = {
     {IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo),
      [](const uint8_t* payload, size_t, ReceiveSlot& slot) {
@@ -105,6 +110,7 @@ const ReceiveControl kReceive[] = {
     {IPPROTO_IP, IP_TTL, sizeof(int), DecodeHopLimit},
     {IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int), DecodeHopLimit},
     {SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(timespec), DecodeTimespec},
+    {SOL_SOCKET, SO_RXQ_OVFL, sizeof(uint32_t), DecodeDropped},
     {IPPROTO_UDP, UDP_GRO, sizeof(int), DecodeSegmentSize, /* always */ true},
 };
 
@@ -116,6 +122,7 @@ const ReceiveOption kReceiveOptions[] = {
     {kHopLimit, kIPv4, IPPROTO_IP, IP_RECVTTL},
     {kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
     {kTimestamp, kNoFamily, SOL_SOCKET, SO_TIMESTAMPNS},
+    {kDropped, kNoFamily, SOL_SOCKET, SO_RXQ_OVFL, 1, /* omits_zero */ true},
     {kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_GRO},
 };
 

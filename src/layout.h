@@ -31,7 +31,8 @@ enum Family : uint8_t { kNoFamily = 0, kIPv4 = 4, kIPv6 = 6 };
   X(kControl, control)                \
   X(kDestination, destination)        \
   X(kCastField, cast)                 \
-  X(kTimestamp, timestamp)
+  X(kTimestamp, timestamp)            \
+  X(kDropped, dropped)
 enum class FieldPlace : uint8_t { SENDMSG_FIELDS(SENDMSG_VALUE) kCount };
 #define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(FieldPlace::constant),
 enum Field : uint32_t { SENDMSG_FIELDS(SENDMSG_BIT) };
@@ -177,6 +178,7 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
   X(uint32_t, controlLength, , "")                                                    \
   X(uint32_t, segmentSize, , "0: not a train")                                        \
   X(uint32_t, present, , "bits of Field and Present")                                 \
+  X(uint32_t, dropped, , "datagrams")                                                 \
   X(uint16_t, port, , "host order")                                                   \
   X(uint8_t, family, , "Family of address, after un-mapping; 0: none")                \
   X(uint8_t, destinationFamily, , "0: not known")                                     \
@@ -185,7 +187,7 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
   X(uint8_t, hopLimit, , "")                                                          \
   X(uint8_t, place, , "DataPlace")                                                    \
   X(uint8_t, chunk, , "index in the list of small or large chunks that place names")  \
-  X(uint8_t, reserved, [7], "")                                                       \
+  X(uint8_t, reserved, [3], "")                                                       \
   X(uint8_t, address, [16], "IPv4 in the first 4 bytes")                              \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes")
 

@@ -123,6 +123,12 @@ const table = [
     value: { kind: 'time' },
   },
   {
+    name: 'dropped',
+    direction: 'receive',
+    description: 'datagrams that the kernel had dropped on the socket before it',
+    value: { kind: 'integer', min: 0, max: 0xffffffff, label: 'dropped' },
+  },
+  {
     name: 'segmentSize',
     direction: 'both',
     description: 'split the data into datagrams of this size, 1 to 65535',

@@ -1,4 +1,4 @@
-import { receivedUint8 } from '../message/integer-field'
+import { receivedUint32, receivedUint8 } from '../message/integer-field'
 import { castNames, Field, Present } from '../native/constants'
 import { decodeControl } from '../native/control'
 import { receiveMember, receiveSlots } from '../native/slots'
@@ -12,6 +12,7 @@ const CAST = receiveMember.uint8('cast')
 const TRAFFIC_CLASS = receivedUint8('trafficClass')
 const HOP_LIMIT = receivedUint8('hopLimit')
 const TIMESTAMP = receiveMember.bigInt64('timestamp')
+const DROPPED = receivedUint32('dropped')
 
 /** What the kernel reports about the message in one receive slot. */
 export class ReceivedInfo implements MessageInfo {
@@ -27,6 +28,7 @@ export class ReceivedInfo implements MessageInfo {
   readonly dscp: number | undefined
   readonly hopLimit: number | undefined
   readonly timestamp: bigint | undefined
+  readonly dropped: number | undefined
   readonly segmentSize: number | undefined
   truncated: boolean
   readonly controlTruncated: boolean
@@ -49,6 +51,7 @@ export class ReceivedInfo implements MessageInfo {
     this.dscp = trafficClass === undefined ? undefined : trafficClass >> 2
     this.hopLimit = (present & HOP_LIMIT.bit) === 0 ? undefined : receiveSlots.uint8(slot, HOP_LIMIT.member)
     this.timestamp = (present & HAS_TIMESTAMP) === 0 ? undefined : receiveSlots.bigInt64(slot, TIMESTAMP)
+    this.dropped = (present & DROPPED.bit) === 0 ? undefined : receiveSlots.uint32(slot, DROPPED.member)
     const segmentSize = receiveSlots.segmentSize(slot)
     this.segmentSize = whole && segmentSize !== 0 ? segmentSize : undefined
     this.truncated = (present & TRUNCATED) !== 0

@@ -317,12 +317,13 @@ t.test('--info asks for what it names, beside what replyTo needs', async (t) => 
   const usual = ['destination', 'interface', 'cast', 'trafficClass']
   for (const [info, told] of [
     ['hopLimit', [...usual, 'hopLimit']],
+    ['dropped', [...usual, 'dropped']],
     ['none', []],
   ] as const) {
     const listener = await listen(t, ['--address', '127.0.0.1', '--json', '--count', '1', '--info', info])
     await sendWell(t, ['127.0.0.1', String(listener.port), 'x'])
     const [message] = await received(t, listener)
-    for (const name of [...usual, 'hopLimit', 'timestamp', 'control']) {
+    for (const name of [...usual, 'hopLimit', 'timestamp', 'dropped', 'control']) {
       t.equal(name in message, (told as readonly string[]).includes(name), `--info ${info}: ${name}`)
     }
   }

@@ -24,7 +24,7 @@ for (const route of routes.filter(({ address, loopback }) => address === loopbac
 
   t.test(`receiving, ${route.title}`, { skip: without(route) }, async (t) => {
     const everything: ReceiveInfoName[] = (
-      ['destination', 'interface', 'cast', 'trafficClass', 'hopLimit', 'timestamp', 'control'] as const
+      ['destination', 'interface', 'cast', 'trafficClass', 'hopLimit', 'timestamp', 'dropped', 'control'] as const
     ).filter((name) => noReceive(name, family) === false)
     const source = await witness(route)
     t.teardown(async () => await source.close())
@@ -63,6 +63,7 @@ for (const route of routes.filter(({ address, loopback }) => address === loopbac
             truncated: false,
             controlTruncated: false,
             segmentSize: undefined,
+            ...(everything.includes('dropped') && { dropped: 0 }),
             ...(everything.includes('destination') && { destination }),
             ...(everything.includes('interface') && { interface: loopbackIndex }),
             ...(everything.includes('cast') && { cast: 'unicast' }),
@@ -94,6 +95,7 @@ for (const route of routes.filter(({ address, loopback }) => address === loopbac
       told(t, usual, {
         hopLimit: undefined,
         timestamp: undefined,
+        dropped: undefined,
         control: undefined,
         ...(noReceive('destination', family) === false && { destination: loopback }),
         ...(noReceive('interface', family) === false && { interface: loopbackIndex }),
@@ -113,6 +115,7 @@ for (const route of routes.filter(({ address, loopback }) => address === loopbac
         'dscp',
         'hopLimit',
         'timestamp',
+        'dropped',
         'control',
       ] as const) {
         t.equal(nothing[name], undefined, name)

@@ -112,7 +112,7 @@ function optionsAt(world: World, random: Random, steady: boolean, way: Way, type
       ['hopLimit'],
       ['destination', 'ecn', 'hopLimit'],
       ['destination', 'interface', 'trafficClass', 'segmentSize'],
-      ['destination', 'trafficClass', 'control', 'timestamp'],
+      ['destination', 'trafficClass', 'control', 'timestamp', 'dropped'],
       ['dscp', 'cast'],
       [],
       false,

@@ -5,7 +5,7 @@ const { once } = require('node:events')
 const { capabilities, createSocket, replyTo } = require(process.argv[2])
 
 const LOOPBACK = '127.0.0.1'
-const INFO = ['destination', 'interface', 'cast', 'trafficClass', 'hopLimit', 'timestamp', 'control']
+const INFO = ['destination', 'interface', 'cast', 'trafficClass', 'hopLimit', 'timestamp', 'dropped', 'control']
 const outcome = {}
 
 /** What was seen of a message, by the fields that are the same each time. */

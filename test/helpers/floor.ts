@@ -45,6 +45,7 @@ const linux: Floor = {
     dscp: both,
     hopLimit: both,
     timestamp: both,
+    dropped: both,
     segmentSize: both,
     control: both,
   },

@@ -48,7 +48,8 @@ export interface Rule {
 }
 
 /** The options by which a kernel is asked to tell more of what comes: level, name, and the field that needs it. */
-const information = /IPV?6?_(PKTINFO|RECVPKTINFO|RECVTOS|RECVTCLASS|RECVTTL|RECVHOPLIMIT)\b|SO_TIMESTAMPNS|UDP_GRO/
+const information =
+  /IPV?6?_(PKTINFO|RECVPKTINFO|RECVTOS|RECVTCLASS|RECVTTL|RECVHOPLIMIT)\b|SO_TIMESTAMPNS|SO_RXQ_OVFL|UDP_GRO/
 const [AGAIN, FOR_GOOD] = [3, Infinity]
 
 /** The first that fits decides; `told`, where none does. */
@@ -138,7 +139,7 @@ export const rules: readonly Rule[] = [
     ),
     comes: 'told',
     code: 'ENOTSUP',
-    says: /(destination|interface|trafficClass|hopLimit|timestamp|coalesce|segmentSize|sendTime|dontFragment|receiveErrors|ipv6Only|reuseAddr|reusePort|(recv|send)BufferSize) is not supported/,
+    says: /(destination|interface|trafficClass|hopLimit|timestamp|dropped|coalesce|segmentSize|sendTime|dontFragment|receiveErrors|ipv6Only|reuseAddr|reusePort|(recv|send)BufferSize) is not supported/,
   },
   {
     why: 'the same, of a socket that is bound',

@@ -18,7 +18,7 @@ const everything = {
   sendTime: true,
   receiveErrors: true,
   coalesce: true,
-  receiveInfo: ['destination', 'interface', 'cast', 'trafficClass', 'hopLimit', 'timestamp', 'control'],
+  receiveInfo: ['destination', 'interface', 'cast', 'trafficClass', 'hopLimit', 'timestamp', 'dropped', 'control'],
 }
 
 /** A socket of ours, whose events are noted. */

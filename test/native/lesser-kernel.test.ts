@@ -58,7 +58,7 @@ t.test('the traffic class of a message, by what was given', async (t) => {
 t.test('options of createSocket', async (t) => {
   const create = (given: string): string => `createSocket({ type: 'udp4', ${given} })`
   const lacks = {
-    receive: ['segmentSize', 'timestamp'],
+    receive: ['segmentSize', 'timestamp', 'dropped'],
     options: ['dontFragment', 'sendTime', 'receiveErrors'],
     toldClass: 0xff & ~ECN,
   }
@@ -66,6 +66,8 @@ t.test('options of createSocket', async (t) => {
     [create('coalesce: true')]: isRefused('coalesce', 'recvmsg'),
     [create("receiveInfo: ['segmentSize']")]: isRefused('segmentSize', 'recvmsg'),
     [create("receiveInfo: ['destination', 'timestamp']")]: isRefused('timestamp', 'recvmsg'),
+    [create("receiveInfo: ['dropped']")]: isRefused('dropped', 'recvmsg'),
+    [create("receiveInfo: ['dropped'], unsupported: 'ignore'")]: 'coalescing: false',
     [create("receiveInfo: ['dscp']")]: isRefused('dscp', 'recvmsg'),
     [create("receiveInfo: ['trafficClass']")]: isRefused('trafficClass', 'recvmsg'),
     [create("receiveInfo: ['ecn', 'control']")]: 'coalescing: false',

@@ -146,7 +146,7 @@ t.test('an addon with other numbers', { skip: missing || false }, async (t) => {
   const seen = JSON.parse(run('boundary-works.cjs', path.resolve()))
   t.match(seen, {
     source: { address: '127.0.0.2', hopLimit: 64, destination: '127.0.0.1', cast: 'unicast', through: true },
-    hopLimit: { address: '127.0.0.1', hopLimit: 77 },
+    hopLimit: { address: '127.0.0.1', hopLimit: 77, dropped: 0 },
     trafficClass: { trafficClass: 0x2a, ecn: 2, dscp: 10 },
     ecn: { address: '127.0.0.3', trafficClass: 45, hopLimit: 9 },
     raw: { hopLimit: 55 },

@@ -13,7 +13,7 @@ const helper = JSON.stringify(require.resolve('../helpers/descriptors.cjs'))
 const witness = `
 import fcntl, json, os, socket, struct
 lent = socket.socket(fileno=3)
-options = [(1, 7), (1, 8), (1, 29), (1, 35), (17, 104), (0, 8), (0, 13), (0, 12), (0, 11), (0, 10), (0, 1)]
+options = [(1, 7), (1, 8), (1, 29), (1, 35), (1, 40), (17, 104), (0, 8), (0, 13), (0, 12), (0, 11), (0, 10), (0, 1)]
 if lent.family == socket.AF_INET6:
     options += [(41, 49), (41, 66), (41, 51), (41, 25), (41, 23), (41, 62), (41, 67)]
 found = {str(option): lent.getsockopt(*option) for option in options}
@@ -41,7 +41,7 @@ const common = `
   }
   const snapshot = (fd) => ({ ...JSON.parse(python(${JSON.stringify(witness)}, fd)), flags: flagsOf(fd) })
   const everything = {
-    receiveInfo: ['destination', 'interface', 'trafficClass', 'hopLimit', 'timestamp', 'segmentSize'],
+    receiveInfo: ['destination', 'interface', 'trafficClass', 'hopLimit', 'timestamp', 'dropped', 'segmentSize'],
     receiveErrors: true, dontFragment: true, recvBufferSize: 20000, sendBufferSize: 30000, sendTime: true,
   }
 `
