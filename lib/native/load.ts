@@ -50,7 +50,7 @@ function explain(cause: NodeJS.ErrnoException): string {
   const onLinux = platform === 'linux'
   return [
     `No addon of sendmsg could be loaded for ${platform} ${arch}${onLinux ? ` ${libc}` : ''}.`,
-    `It is asked for by Node.js ${process.versions.node}${onLinux ? `, which runs on ${runningLibc()}` : ''}.`,
+    `Running Node.js ${process.versions.node}${onLinux ? ` on ${runningLibc()}` : ''}.`,
     `node-gyp-build: ${cause.message.trim()}`,
     'Looked in:',
     ...looked().map((path) => `  ${contentOf(path)}`),
