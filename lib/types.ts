@@ -69,6 +69,11 @@ export interface OutgoingMessage {
    * of network interfaces honour it: docs/kernels.md.
    */
   sendTime?: bigint | undefined
+  /**
+   * The mark of this datagram for policy routing and firewalls, 0 to 4294967295, in place of the socket's (SO_MARK, socket(7)).
+   * `EPERM` without the capability CAP_NET_ADMIN or, from Linux 5.17 on, CAP_NET_RAW.
+   */
+  mark?: number | undefined
   /** Flags of this call (MSG_*). */
   flags?: SendFlags | undefined
   /** Raw control messages, appended after the typed ones. */

@@ -36,6 +36,7 @@
 namespace datagram {
 namespace {
 
+uint32_t MarkOf(const SendSlot& slot) { return slot.mark; }
 uint64_t SendTimeOf(const SendSlot& slot) { return slot.sendTime; }
 // Two bytes only: UDP_SEGMENT in four bytes is EINVAL.
 uint16_t SegmentSizeOf(const SendSlot& slot) { return static_cast<uint16_t>(slot.segmentSize); }
@@ -52,6 +53,7 @@ const SendControl kSend[] = {
     SendRow<HopLimitOf>(kHopLimit, kIPv4, IPPROTO_IP, IP_TTL),
     SendRow<HopLimitOf>(kHopLimit, kIPv6, IPPROTO_IPV6, IPV6_HOPLIMIT),
     SendRow<NeverFragments>(kDontFragmentField, kIPv6, IPPROTO_IPV6, IPV6_DONTFRAG),
+    SendRow<MarkOf>(kMark, kNoFamily, SOL_SOCKET, SO_MARK),
     SendRow<SendTimeOf>(kSendTime, kNoFamily, SOL_SOCKET, SCM_TXTIME),
     SendRow<SegmentSizeOf>(kSegmentSize, kNoFamily, IPPROTO_UDP, UDP_SEGMENT),
 };

@@ -32,7 +32,8 @@ enum Family : uint8_t { kNoFamily = 0, kIPv4 = 4, kIPv6 = 6 };
   X(kDestination, destination)        \
   X(kCastField, cast)                 \
   X(kTimestamp, timestamp)            \
-  X(kDropped, dropped)
+  X(kDropped, dropped)                \
+  X(kMark, mark)
 enum class FieldPlace : uint8_t { SENDMSG_FIELDS(SENDMSG_VALUE) kCount };
 #define SENDMSG_BIT(constant, name) constant = 1U << static_cast<uint8_t>(FieldPlace::constant),
 enum Field : uint32_t { SENDMSG_FIELDS(SENDMSG_BIT) };
@@ -155,6 +156,7 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
   X(uint32_t, controlOffset, , "raw control records in the control arena")             \
   X(uint32_t, controlLength, , "0: none")                                              \
   X(uint32_t, segmentSize, , "0: one datagram")                                        \
+  X(uint32_t, mark, , "")                                                              \
   X(uint16_t, destinationPort, , "host order")                                         \
   X(uint8_t, destinationFamily, , "Family after un-mapping; 0: connected")             \
   X(uint8_t, controlFamily, , "Family: the level that control messages take")          \
@@ -164,7 +166,7 @@ static_assert(kAsSocket == 0 && kUnknownCast == 0 && kNoOrigin == 0 && kDontWait
   X(uint8_t, dontFragment, , "DontFragment")                                           \
   X(uint8_t, flags, , "SendFlag bits")                                                 \
   X(uint8_t, withoutOffload, , "in and out: WithoutOffload")                           \
-  X(uint8_t, reserved, [2], "")                                                        \
+  X(uint8_t, reserved, [6], "")                                                        \
   X(uint8_t, destination, [16], "IPv4 in the first 4 bytes; of a connected peer, too") \
   X(uint8_t, source, [16], "of controlFamily; IPv4 in the first 4 bytes")
 

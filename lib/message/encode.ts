@@ -19,6 +19,7 @@ const { sourceNeedsWildcard, sendFlags } = binding.kernel
 
 const HOP_LIMIT = uint8Field('hopLimit')
 const SEGMENT_SIZE = uint32Field('segmentSize')
+const MARK = uint32Field('mark')
 const INTERFACE_INDEX = sendMember.uint32('interfaceIndex')
 const SEND_TIME = sendMember.bigInt64('sendTime')
 
@@ -36,7 +37,7 @@ export function encode(
 ): number {
   if (typeof message !== 'object' || message === null) throw invalidArgType(name, 'Object', message)
   const { data, address, port, to, source, interface: through, trafficClass, ecn, dscp } = message
-  const { hopLimit, dontFragment, segmentSize, sendTime, flags, control } = message
+  const { hopLimit, dontFragment, segmentSize, sendTime, mark, flags, control } = message
   const { slots } = target
   slots.clear(index)
 
@@ -100,6 +101,11 @@ export function encode(
   if (sendTime !== undefined) {
     encodeSendTime(sendTime, name, context, slots, index)
     fields |= Field.sendTime
+  }
+  if (mark !== undefined) {
+    checkIntegerOf(mark, name, 'mark', MARK.min, MARK.max)
+    slots.setUint32(index, MARK.member, mark)
+    fields |= MARK.bit
   }
   if (flags !== undefined) slots.setFlags(index, flagsOf(flags, name, context))
   if (control !== undefined) {

@@ -145,6 +145,13 @@ const table = [
     options: [{ flags: '--send-time <time>' }],
   },
   {
+    name: 'mark',
+    direction: 'send',
+    description: 'mark for policy routing and firewalls, 0 to 4294967295',
+    value: { kind: 'integer', min: 0, max: 0xffffffff, label: 'mark' },
+    options: [{ flags: '--mark <number>' }],
+  },
+  {
     name: 'control',
     direction: 'both',
     description: "raw control message in the platform's own numbers and layout; can be repeated",

@@ -43,6 +43,7 @@ t.test('every property is read once', async (t) => {
     dontFragment: undefined,
     segmentSize: 1000,
     sendTime: undefined,
+    mark: undefined,
     flags,
     control,
   }

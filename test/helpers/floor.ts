@@ -34,6 +34,7 @@ const linux: Floor = {
     dontFragment: { IPv4: 'emulated', IPv6: 'kernel' },
     segmentSize: both,
     sendTime: both,
+    mark: both,
     control: both,
   },
   receive: {

@@ -42,6 +42,7 @@ export interface Witnessed {
   interface?: number
   trafficClass?: number
   hopLimit?: number
+  mark?: number
 }
 
 /** What the witness shall send. */
@@ -62,6 +63,8 @@ export interface PeerOptions {
   port?: number
   /** SO_RCVBUF; 4 MiB if the system allows it. */
   buffer?: number
+  /** Reports the mark of what it receives (SO_RCVMARK of Linux). */
+  mark?: boolean
   /** A raw socket of this protocol. */
   protocol?: number
   /** A packet socket on this interface: what it receives starts with the IP header. */

@@ -23,6 +23,7 @@ NUMBERS = {
         "IP_TOS": 1, "IP_TTL": 2, "IP_PKTINFO": 8, "IP_RECVTTL": 12, "IP_RECVTOS": 13, "IP_RECVPKTINFO": 8,
         "IPV6_RECVPKTINFO": 49, "IPV6_PKTINFO": 50, "IPV6_RECVHOPLIMIT": 51, "IPV6_HOPLIMIT": 52,
         "IPV6_RECVTCLASS": 66, "IPV6_TCLASS": 67, "UDP_SEGMENT": 103, "SO_RCVBUFFORCE": 33,
+        "SO_MARK": 36, "SO_RCVMARK": 75,
     },
     "darwin": {
         "IP_TOS": 3, "IP_TTL": 4, "IP_PKTINFO": 26, "IP_RECVTTL": 24, "IP_RECVTOS": 27, "IP_RECVPKTINFO": 26,
@@ -72,6 +73,8 @@ def op_open(command):
             opened.setsockopt(IPV6, NUMBERS["IPV6_RECVPKTINFO"], 1)
             opened.setsockopt(IPV6, NUMBERS["IPV6_RECVTCLASS"], 1)
             opened.setsockopt(IPV6, NUMBERS["IPV6_RECVHOPLIMIT"], 1)
+        if command.get("mark"):
+            opened.setsockopt(socket.SOL_SOCKET, NUMBERS["SO_RCVMARK"], 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         set_buffer(opened, command.get("buffer", 1 << 22))
         wildcard = "0.0.0.0" if family == socket.AF_INET else "::"
@@ -165,6 +168,8 @@ def describe(opened, data, control, flags, name):
             message["trafficClass"] = integer(payload)
         elif (level, kind) in ((IPV4, NUMBERS["IP_TTL"]), (IPV4, NUMBERS["IP_RECVTTL"]), (IPV6, NUMBERS["IPV6_HOPLIMIT"])):
             message["hopLimit"] = integer(payload)
+        elif level == socket.SOL_SOCKET and kind == NUMBERS.get("SO_MARK"):
+            message["mark"] = integer(payload)
     return message
 
 

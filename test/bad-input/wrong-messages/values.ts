@@ -66,6 +66,22 @@ export const wrongValues: WrongMessage[] = [
     (name) => wrongState(`${name}.sendTime`, 'needs a socket made with createSocket({ sendTime: true })'),
   ],
 
+  ...[null, '1', 1n, [1], true].map((mark): WrongMessage => [
+    `mark: ${String(mark)}, a ${typeof mark}`,
+    () => ({ mark }),
+    (name) => wrongType(`${name}.mark`, 'of type number'),
+  ]),
+  ...[-1, 2 ** 32].map((mark): WrongMessage => [
+    `mark: ${mark}`,
+    () => ({ mark }),
+    (name) => outOfRange(`${name}.mark`, '>= 0 && <= 4294967295'),
+  ]),
+  ...[1.5, NaN].map((mark): WrongMessage => [
+    `mark: ${mark}`,
+    () => ({ mark }),
+    (name) => outOfRange(`${name}.mark`, 'an integer'),
+  ]),
+
   ...([1, 'dontRoute', null, true, ['dontRoute']] as const).map((flags): WrongMessage => [
     `flags: ${JSON.stringify(flags)}`,
     () => ({ flags }),

@@ -20,6 +20,7 @@ const fields = [
   'dontFragment',
   'segmentSize',
   'sendTime',
+  'mark',
   'flags',
   'control',
 ]
